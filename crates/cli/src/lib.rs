@@ -1,0 +1,1 @@
+//! The dbkeep program: keep an application's database from the command line.

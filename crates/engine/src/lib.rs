@@ -1,0 +1,1 @@
+//! Connections to MySQL, MariaDB, PostgreSQL and SQLite behind one contract.

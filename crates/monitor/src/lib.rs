@@ -1,0 +1,1 @@
+//! Checks of a database's health, judged against thresholds.

@@ -1,0 +1,1 @@
+//! The language: values, identifiers, expressions, statements and the dialect trait of dbkeep.

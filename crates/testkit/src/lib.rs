@@ -1,0 +1,1 @@
+//! Private real servers, conformance suites and fakes for the tests of dbkeep.
