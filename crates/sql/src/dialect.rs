@@ -65,8 +65,18 @@ pub struct Lexicon {
     pub nested_comments: bool,
     /// Client commands such as `DELIMITER ;;` may stand in a script.
     pub delimiter_command: bool,
-    /// Bodies of triggers and routines hold statements between `BEGIN` and `END`.
+    /// Bodies of triggers, routines and events hold statements between `BEGIN` and `END`.
     pub compound_bodies: bool,
+    /// Bodies of routines hold statements between `BEGIN ATOMIC` and `END`.
+    pub atomic_bodies: bool,
+    /// `CREATE RULE … DO (…; …)` holds statements in parentheses.
+    pub rule_actions: bool,
+    /// `/*!50003 … */` is code for servers from that version on.
+    pub version_comments: bool,
+    /// A line that starts with a backslash is a command for the client.
+    pub backslash_commands: bool,
+    /// Data follow `COPY … FROM stdin;` up to a line `\.`.
+    pub copy_data: bool,
 }
 
 /// A clause the engine does not know, found before anything is sent.

@@ -2,11 +2,14 @@
 //!
 //! Text and parameters come out; nothing here does I/O or waits.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod convert;
 mod datetime;
 mod decimal;
 mod dialect;
 mod ident;
+mod script;
 mod value;
 
 pub use convert::{FromValue, FromValueError};
@@ -14,4 +17,5 @@ pub use datetime::{Date, DateTime, Interval, ParseDateTimeError, Time};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use dialect::{Dialect, Lexicon, Unsupported};
 pub use ident::{Ident, IdentError};
+pub use script::{ScriptError, Splitter, Statement, split};
 pub use value::{Bits, Value};
