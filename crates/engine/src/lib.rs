@@ -1,1 +1,71 @@
 //! Connections to MySQL, MariaDB, PostgreSQL and SQLite behind one contract.
+//!
+//! [`connect`] opens a [`Connection`] from [`ConnectOptions`]; everything that is a fact about one engine stands in that
+//! engine's folder, everything else is written once, here.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use dbkeep_engine::{ConnectOptions, connect};
+//! use dbkeep_sql::params;
+//!
+//! let mut connection = connect(&"sqlite::memory:".parse::<ConnectOptions>()?).await?;
+//! connection.script("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL)").await?;
+//!
+//! let mut transaction = connection.transaction().await?;
+//! transaction.execute("INSERT INTO users (name) VALUES (?)", &params!["Ada"]).await?;
+//! transaction.commit().await?;
+//!
+//! let row = connection.query_one("SELECT id, name FROM users", &[]).await?;
+//! assert_eq!(row.get::<String>("name")?, "Ada");
+//! # Ok::<(), dbkeep_engine::Error>(())
+//! # }).unwrap();
+//! ```
+
+mod catalog;
+mod connection;
+mod connection_url;
+mod decode;
+mod driver;
+mod engine;
+mod error;
+mod options;
+mod probe;
+mod row;
+mod scheme;
+mod secret;
+mod server;
+mod snapshot;
+mod stream;
+mod transaction;
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod tls;
+
+pub use catalog::{
+    Catalog, CatalogOptions, CheckConstraint, ColumnInfo, ForeignKey, Generated, Index, IndexColumn, Routine,
+    RoutineKind, Sequence, Table, TableKind, Trigger, View,
+};
+pub use connection::{Condition, Connection, connect, connect_once};
+pub use dbkeep_sql as sql;
+pub use driver::{Driver, Executed};
+pub use engine::{Engine, Location};
+pub use error::{Error, ErrorKind, Result};
+pub use options::{ConnectOptions, SessionOptions, TlsMode};
+pub use probe::{Measurement, Unit};
+pub use row::{Column, ColumnIndex, Row};
+pub use scheme::{engine_for, engines, schemes};
+pub use secret::Secret;
+pub use server::{Capabilities, Role, ServerInfo, TransactionState, Version};
+pub use snapshot::{
+    ByteSink, ByteSource, Digesting, Position, Restore, RestoreOptions, Snapshot, SnapshotInfo, SnapshotOptions,
+    StreamKind, StreamSpec,
+};
+pub use stream::RowStream;
+pub use transaction::{Isolation, Transaction, TransactionOptions};

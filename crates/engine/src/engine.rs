@@ -1,0 +1,60 @@
+//! A database product, seen from above.
+
+use crate::{ConnectOptions, Driver, Restore, RestoreOptions, Result, Snapshot, SnapshotOptions};
+use async_trait::async_trait;
+use std::fmt;
+
+/// Where an engine's databases live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// Behind a server that listens on this port by default.
+    Server {
+        /// The port when the URL names none.
+        default_port: u16,
+    },
+    /// In a file of this process.
+    File,
+}
+
+/// A database product: how to reach it, and what can be done with whole databases of it.
+///
+/// Adding an engine is a folder that implements this and one line in the scheme table.
+#[async_trait]
+pub trait Engine: fmt::Debug + Send + Sync {
+    /// The short name, as in JSON.
+    fn name(&self) -> &'static str;
+
+    /// The URL schemes, the usual one first.
+    fn schemes(&self) -> &'static [&'static str];
+
+    /// Where its databases live.
+    fn location(&self) -> Location;
+
+    /// Opens one connection and sets up its session. No retries here; see [`connect`](crate::connect).
+    ///
+    /// # Errors
+    /// Kinds that can pass ([`is_transient`](crate::Error::is_transient)) and kinds that cannot, told apart.
+    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Driver>>;
+
+    /// Whether the database named in the options exists.
+    async fn database_exists(&self, options: &ConnectOptions) -> Result<bool>;
+
+    /// Creates the database named in the options, empty.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when it is there.
+    async fn create_database(&self, options: &ConnectOptions) -> Result<()>;
+
+    /// Drops the database named in the options with everything in it. No error when there is none.
+    async fn drop_database(&self, options: &ConnectOptions) -> Result<()>;
+
+    /// Opens a consistent view of the database on connections of its own.
+    async fn snapshot(&self, options: &ConnectOptions, snapshot: &SnapshotOptions) -> Result<Box<dyn Snapshot>>;
+
+    /// Prepares the database named in the options to take the contents of a snapshot.
+    ///
+    /// # Errors
+    /// `NotEmpty` when it holds anything; nothing was changed then.
+    async fn restore(&self, options: &ConnectOptions, restore: &RestoreOptions) -> Result<Box<dyn Restore>>;
+}

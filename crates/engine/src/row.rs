@@ -1,0 +1,110 @@
+//! One row of a result.
+
+use crate::{Error, ErrorKind, Result, decode};
+use dbkeep_sql::{FromValue, Value};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name or alias.
+    pub name: String,
+    /// Its type in the engine's words; empty where the engine cannot tell.
+    pub type_name: String,
+}
+
+impl Column {
+    /// A column.
+    pub fn new(name: impl Into<String>, type_name: impl Into<String>) -> Self {
+        Self { name: name.into(), type_name: type_name.into() }
+    }
+}
+
+/// One row of a result: its values, and columns shared with its neighbours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    columns: Arc<[Column]>,
+    values: Vec<Value>,
+}
+
+impl Row {
+    /// A row; there must be a value for each column.
+    pub fn new(columns: Arc<[Column]>, values: Vec<Value>) -> Self {
+        debug_assert_eq!(columns.len(), values.len(), "a row has a value for each column");
+        Self { columns, values }
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &Arc<[Column]> {
+        &self.columns
+    }
+
+    /// The values, in the columns' order.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// The values themselves.
+    pub fn into_values(self) -> Vec<Value> {
+        self.values
+    }
+
+    /// The value of a column by name or by position from 0, as a Rust type.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such column (the error lists those there are), `Decode` when the value does not fit
+    /// the wanted type without loss; the error names column, wanted and found type.
+    pub fn get<T: FromValue>(&self, column: impl ColumnIndex) -> Result<T> {
+        let at = column.position(&self.columns)?;
+        T::from_value(&self.values[at]).map_err(|mismatch| {
+            Error::new(ErrorKind::Decode, format!("column {:?}: {mismatch}", self.columns[at].name))
+                .with_source(mismatch)
+        })
+    }
+
+    /// The whole row as a struct (fields by column name), a tuple (by position), a map, or, with one column, its value.
+    ///
+    /// # Errors
+    /// `Decode`, naming column, wanted and found type.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        decode::row(self)
+    }
+}
+
+/// A column's name, or its position from 0.
+pub trait ColumnIndex {
+    /// Where the column stands.
+    ///
+    /// # Errors
+    /// `NotFound` with the columns there are.
+    fn position(&self, columns: &[Column]) -> Result<usize>;
+}
+
+impl ColumnIndex for usize {
+    fn position(&self, columns: &[Column]) -> Result<usize> {
+        if *self < columns.len() { Ok(*self) } else { Err(missing(format!("number {self}"), columns)) }
+    }
+}
+
+impl ColumnIndex for &str {
+    fn position(&self, columns: &[Column]) -> Result<usize> {
+        columns
+            .iter()
+            .position(|column| column.name == *self)
+            .or_else(|| columns.iter().position(|column| column.name.eq_ignore_ascii_case(self)))
+            .ok_or_else(|| missing(format!("{self:?}"), columns))
+    }
+}
+
+impl ColumnIndex for &String {
+    fn position(&self, columns: &[Column]) -> Result<usize> {
+        self.as_str().position(columns)
+    }
+}
+
+fn missing(wanted: String, columns: &[Column]) -> Error {
+    let there: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+    Error::new(ErrorKind::NotFound, format!("no column {wanted} in this result"))
+        .with_hint(format!("the columns are: {}", there.join(", ")))
+}
