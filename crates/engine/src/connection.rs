@@ -1,5 +1,6 @@
 //! The one connection type users meet: an engine's driver, and what is the same everywhere around it.
 
+use crate::observer::{Observer, Outcome, Statement};
 use crate::transaction::{Transaction, TransactionOptions};
 use crate::{
     Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result, Role, Row,
@@ -8,8 +9,10 @@ use crate::{
 use dbkeep_sql::{Dialect, Value};
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Opens a connection and sets up its session.
 ///
@@ -73,6 +76,9 @@ pub struct Connection {
     /// The server rolled the open transaction back after an error; its statements must not go on outside of it.
     undone: bool,
     broken: bool,
+    observer: Option<Arc<dyn Observer>>,
+    /// Who to name as the caller of the next statement, where that is not who calls us.
+    on_behalf_of: Option<&'static Location<'static>>,
 }
 
 /// What a connection is fit for, known without asking the server.
@@ -89,7 +95,16 @@ pub enum Condition {
 impl Connection {
     /// A connection around a driver.
     pub fn new(driver: Box<dyn Driver>) -> Self {
-        Self { driver, in_flight: false, depth: 0, abandoned: None, undone: false, broken: false }
+        Self {
+            driver,
+            in_flight: false,
+            depth: 0,
+            abandoned: None,
+            undone: false,
+            broken: false,
+            observer: None,
+            on_behalf_of: None,
+        }
     }
 
     /// Which server this is.
@@ -122,53 +137,88 @@ impl Connection {
         }
     }
 
+    /// Lets `observer` hear of every statement from now on.
+    pub fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.observer = Some(observer);
+    }
+
+    /// Names this place as the caller of the next statement, for code that runs statements for others.
+    pub fn on_behalf_of(&mut self, caller: &'static Location<'static>) -> &mut Self {
+        self.on_behalf_of = Some(caller);
+        self
+    }
+
     /// Runs one statement and says what it did.
     ///
     /// # Errors
     /// The server's own, by kind; see [`ErrorKind`].
-    pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
-        self.ready().await?;
-        self.in_flight = true;
-        let outcome = self.driver.execute(sql, params).await;
-        self.landed(outcome)
+    #[track_caller]
+    pub fn execute(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Executed>> + Send {
+        let watch = self.watch(Location::caller());
+        async move {
+            self.ready().await?;
+            let watch = watch.started(sql);
+            self.in_flight = true;
+            let outcome = self.driver.execute(sql, params).await;
+            watch.ended(&outcome, |executed| executed.rows_affected);
+            self.landed(outcome)
+        }
     }
 
     /// Runs one statement and collects its rows. For results that may be large, see [`stream`](Connection::stream).
     ///
     /// # Errors
     /// The server's own, by kind.
-    pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.ready().await?;
-        self.in_flight = true;
-        let outcome = self.driver.query(sql, params).await;
-        self.landed(outcome)
+    #[track_caller]
+    pub fn query(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Vec<Row>>> + Send {
+        let watch = self.watch(Location::caller());
+        async move {
+            self.ready().await?;
+            let watch = watch.started(sql);
+            self.in_flight = true;
+            let outcome = self.driver.query(sql, params).await;
+            watch.ended(&outcome, |rows| rows.len() as u64);
+            self.landed(outcome)
+        }
     }
 
     /// As [`query`](Connection::query), each row made into a struct, a tuple or, with one column, a value.
     ///
     /// # Errors
     /// The server's own, and `Decode` naming column, wanted and found type.
-    pub async fn query_as<T: DeserializeOwned>(&mut self, sql: &str, params: &[Value]) -> Result<Vec<T>> {
-        self.query(sql, params).await?.iter().map(Row::decode).collect()
+    #[track_caller]
+    pub fn query_as<T: DeserializeOwned>(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+    ) -> impl Future<Output = Result<Vec<T>>> + Send {
+        let rows = self.query(sql, params);
+        async move { rows.await?.iter().map(Row::decode).collect() }
     }
 
     /// The only row of a query.
     ///
     /// # Errors
     /// `RowCount` when there is none or more than one.
-    pub async fn query_one(&mut self, sql: &str, params: &[Value]) -> Result<Row> {
-        self.query_opt(sql, params).await?.ok_or_else(|| Error::new(ErrorKind::RowCount, "wanted one row, found none"))
+    #[track_caller]
+    pub fn query_one(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Row>> + Send {
+        let row = self.query_opt(sql, params);
+        async move { row.await?.ok_or_else(|| Error::new(ErrorKind::RowCount, "wanted one row, found none")) }
     }
 
     /// The row of a query that has one row or none.
     ///
     /// # Errors
     /// `RowCount` when there are several.
-    pub async fn query_opt(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>> {
-        let mut rows = self.query(sql, params).await?;
-        match rows.len() {
-            0 | 1 => Ok(rows.pop()),
-            several => Err(Error::new(ErrorKind::RowCount, format!("wanted one row, found {several}"))),
+    #[track_caller]
+    pub fn query_opt(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Option<Row>>> + Send {
+        let rows = self.query(sql, params);
+        async move {
+            let mut rows = rows.await?;
+            match rows.len() {
+                0 | 1 => Ok(rows.pop()),
+                several => Err(Error::new(ErrorKind::RowCount, format!("wanted one row, found {several}"))),
+            }
         }
     }
 
@@ -176,15 +226,21 @@ impl Connection {
     ///
     /// # Errors
     /// The server's own, here or with a later row.
-    pub async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
-        self.ready().await?;
-        self.in_flight = true;
-        let Self { driver, in_flight, .. } = self;
-        match driver.stream(sql, params).await {
-            Ok(stream) => Ok(stream.clearing(in_flight)),
-            Err(error) => {
-                *in_flight = false;
-                Err(error)
+    #[track_caller]
+    pub fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<RowStream<'c>>> + Send {
+        let watch = self.watch(Location::caller());
+        async move {
+            self.ready().await?;
+            let watch = watch.started(sql);
+            self.in_flight = true;
+            let Self { driver, in_flight, .. } = self;
+            match driver.stream(sql, params).await {
+                Ok(stream) => Ok(stream.clearing(in_flight, watch)),
+                Err(error) => {
+                    *in_flight = false;
+                    watch.failed(&error);
+                    Err(error)
+                }
             }
         }
     }
@@ -193,11 +249,17 @@ impl Connection {
     ///
     /// # Errors
     /// The server's own; what ran before the error stays done unless a transaction is open.
-    pub async fn script(&mut self, sql: &str) -> Result<()> {
-        self.ready().await?;
-        self.in_flight = true;
-        let outcome = self.driver.script(sql).await;
-        self.landed(outcome)
+    #[track_caller]
+    pub fn script(&mut self, sql: &str) -> impl Future<Output = Result<()>> + Send {
+        let watch = self.watch(Location::caller());
+        async move {
+            self.ready().await?;
+            let watch = watch.started(sql);
+            self.in_flight = true;
+            let outcome = self.driver.script(sql).await;
+            watch.ended(&outcome, |()| 0);
+            self.landed(outcome)
+        }
     }
 
     /// Starts a transaction that may write; inside one, makes a savepoint.
@@ -459,6 +521,10 @@ impl Connection {
         }
     }
 
+    fn watch(&mut self, caller: &'static Location<'static>) -> Unstarted {
+        Unstarted { observer: self.observer.clone(), caller: self.on_behalf_of.take().unwrap_or(caller) }
+    }
+
     async fn run(&mut self, sql: &str) -> Result<()> {
         self.in_flight = true;
         let outcome = self.driver.script(sql).await;
@@ -479,6 +545,63 @@ impl Connection {
     /// that succeeds may have committed it, which some servers do before a schema change.
     fn was_undone(&self) -> bool {
         self.depth > 0 && self.driver.transaction_state() == TransactionState::Idle
+    }
+}
+
+/// An observer about to watch a statement.
+struct Unstarted {
+    observer: Option<Arc<dyn Observer>>,
+    caller: &'static Location<'static>,
+}
+
+impl Unstarted {
+    /// The text is copied only where somebody listens.
+    fn started(self, sql: &str) -> Watch {
+        let Self { observer, caller } = self;
+        Watch {
+            watched: observer.map(|observer| Watched { observer, caller, sql: sql.to_owned(), since: Instant::now() }),
+        }
+    }
+}
+
+/// Watches one statement and tells the observer how it ended; dropped before, it tells that too.
+pub(crate) struct Watch {
+    watched: Option<Watched>,
+}
+
+struct Watched {
+    observer: Arc<dyn Observer>,
+    caller: &'static Location<'static>,
+    sql: String,
+    since: Instant,
+}
+
+impl Watch {
+    fn ended<T>(self, outcome: &Result<T>, rows: impl FnOnce(&T) -> u64) {
+        match outcome {
+            Ok(value) => self.done(rows(value)),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    pub(crate) fn done(mut self, rows: u64) {
+        self.tell(Outcome::Done { rows });
+    }
+
+    pub(crate) fn failed(mut self, error: &Error) {
+        self.tell(Outcome::Failed(error));
+    }
+
+    fn tell(&mut self, outcome: Outcome<'_>) {
+        if let Some(Watched { observer, caller, sql, since }) = self.watched.take() {
+            observer.statement_finished(&Statement { sql: &sql, duration: since.elapsed(), outcome, caller });
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tell(Outcome::Dropped);
     }
 }
 

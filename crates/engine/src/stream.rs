@@ -1,5 +1,6 @@
 //! Rows as they come.
 
+use crate::connection::Watch;
 use crate::{Column, Result, Row};
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
@@ -16,17 +17,21 @@ pub struct RowStream<'c> {
     columns: Arc<[Column]>,
     rows: BoxStream<'c, Result<Row>>,
     in_flight: Option<&'c mut bool>,
+    watch: Option<Watch>,
+    read: u64,
 }
 
 impl<'c> RowStream<'c> {
     /// A stream from a driver's own one.
     pub fn new(columns: Arc<[Column]>, rows: BoxStream<'c, Result<Row>>) -> Self {
-        Self { columns, rows, in_flight: None }
+        Self { columns, rows, in_flight: None, watch: None, read: 0 }
     }
 
-    /// Clears the flag once the last row was read; a flag that stays set tells that the stream was dropped before.
-    pub(crate) fn clearing(mut self, in_flight: &'c mut bool) -> Self {
+    /// Clears the flag and tells the observer once the last row was read; a flag that stays set tells that the stream was
+    /// dropped before.
+    pub(crate) fn clearing(mut self, in_flight: &'c mut bool, watch: Watch) -> Self {
         self.in_flight = Some(in_flight);
+        self.watch = Some(watch);
         self
     }
 
@@ -49,8 +54,23 @@ impl Stream for RowStream<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
         let polled = self.rows.as_mut().poll_next(context);
-        if let (Poll::Ready(None), Some(flag)) = (&polled, self.in_flight.as_deref_mut()) {
-            *flag = false;
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(_))) => self.read += 1,
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(watch) = self.watch.take() {
+                    watch.failed(error);
+                }
+            }
+            Poll::Ready(None) => {
+                let rows = self.read;
+                if let Some(watch) = self.watch.take() {
+                    watch.done(rows);
+                }
+                if let Some(flag) = self.in_flight.as_deref_mut() {
+                    *flag = false;
+                }
+            }
         }
         polled
     }
