@@ -75,6 +75,8 @@ pub struct Connection {
     abandoned: Option<u32>,
     /// The server rolled the open transaction back after an error; its statements must not go on outside of it.
     undone: bool,
+    /// An error of the open transaction said that running it again may help.
+    retry_may_help: bool,
     broken: bool,
     observer: Option<Arc<dyn Observer>>,
     /// Who to name as the caller of the next statement, where that is not who calls us.
@@ -101,6 +103,7 @@ impl Connection {
             depth: 0,
             abandoned: None,
             undone: false,
+            retry_may_help: false,
             broken: false,
             observer: None,
             on_behalf_of: None,
@@ -295,6 +298,7 @@ impl Connection {
         } else {
             // A level that is entered while the answer is outstanding: a dropped future leaves it to be unwound.
             self.abandoned = Some(1);
+            self.retry_may_help = false;
             self.in_flight = true;
             let outcome = self.driver.begin(options).await;
             let outcome = self.landed(outcome);
@@ -303,6 +307,12 @@ impl Connection {
         }
         self.depth = level;
         Ok(Transaction::new(self, level))
+    }
+
+    /// Whether an error since the last transaction began was a deadlock or a serialisation failure, after which the whole
+    /// transaction may be run again.
+    pub fn retry_may_help(&self) -> bool {
+        self.retry_may_help
     }
 
     /// Asks the server for a sign of life.
@@ -536,6 +546,7 @@ impl Connection {
         self.in_flight = false;
         if let Err(error) = &outcome {
             self.broken |= error.is_connection_lost();
+            self.retry_may_help |= error.is_retryable();
             self.undone |= self.was_undone();
         }
         outcome
