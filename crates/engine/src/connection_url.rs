@@ -62,7 +62,8 @@ fn file(mut options: ConnectOptions, rest: &str) -> Result<ConnectOptions> {
     let path = path.strip_prefix("//").unwrap_or(path);
     options.database = decode(path, "path")?;
     if options.database.is_empty() {
-        return Err(wrong("the URL names no file").with_hint("as in sqlite://shop.db, or sqlite::memory:"));
+        let scheme = options.engine.schemes().first().copied().unwrap_or("file");
+        return Err(wrong("the URL names no file").with_hint(format!("as in {scheme}://shop.db, or {scheme}::memory:")));
     }
     for (name, value) in pairs(query)? {
         match (name.as_str(), value.as_str()) {
