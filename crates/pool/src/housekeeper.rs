@@ -1,0 +1,47 @@
+//! The one task a pool keeps: it sleeps until something is due.
+
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::ledger::Mode;
+use crate::manage::Manage;
+use crate::shared::Shared;
+
+/// Starts the housekeeper, which fills the pool to its `min` first.
+pub(crate) fn start<M: Manage>(shared: &Arc<Shared<M>>) {
+    let watch = Watch(Arc::downgrade(shared));
+    shared.runtime.spawn(run(watch, Arc::clone(&shared.housekeeper)));
+}
+
+/// Closes the pool when the housekeeper ends, whatever ended it. When that is the end of the runtime, no task of the pool
+/// can serve anybody any more, and those who wait are told so.
+struct Watch<M: Manage>(Weak<Shared<M>>);
+
+impl<M: Manage> Drop for Watch<M> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.shut_down();
+        }
+    }
+}
+
+async fn run<M: Manage>(watch: Watch<M>, wake: Arc<Notify>) {
+    loop {
+        let due = {
+            let Some(shared) = watch.0.upgrade() else { return };
+            if shared.look().mode() == Mode::Closed {
+                return;
+            }
+            shared.step(|ledger, tasks| ledger.tick(Instant::now(), tasks))
+        };
+        match due {
+            Some(at) => tokio::select! {
+                () = sleep_until(at) => {}
+                () = wake.notified() => {}
+            },
+            None => wake.notified().await,
+        }
+    }
+}

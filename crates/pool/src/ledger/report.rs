@@ -1,0 +1,98 @@
+//! What the ledger can tell about itself.
+
+use std::panic::Location;
+
+use tokio::time::Instant;
+
+use super::Ledger;
+use super::slot::Phase;
+use crate::error::AcquirePhase;
+use crate::stats::{Borrower, Stats};
+
+/// How many borrowers an error names.
+const NAMED: usize = 3;
+
+/// The pool at the moment an acquire failed.
+#[derive(Debug)]
+pub(crate) struct Snapshot<F> {
+    pub(crate) stats: Stats,
+    /// Why the last attempt to open failed, unless one has succeeded since.
+    pub(crate) last_failure: Option<F>,
+    pub(crate) longest_held: Vec<Borrower>,
+}
+
+impl<C, W, F: Clone> Ledger<C, W, F> {
+    pub(crate) fn snapshot(&self, now: Instant) -> Snapshot<F> {
+        let mut longest_held = self.borrowers(now);
+        longest_held.truncate(NAMED);
+        Snapshot { stats: self.stats(now), last_failure: self.outage.last.clone(), longest_held }
+    }
+
+    /// All leases that are out, the longest held first.
+    pub(crate) fn borrowers(&self, now: Instant) -> Vec<Borrower> {
+        let mut borrowers: Vec<Borrower> = self
+            .slots
+            .iter()
+            .filter_map(|slot| match &slot.phase {
+                Phase::Lent(loan) => {
+                    Some(Borrower { location: loan.location, held: now.saturating_duration_since(loan.since) })
+                }
+                _ => None,
+            })
+            .collect();
+        borrowers.sort_by_key(|borrower| (std::cmp::Reverse(borrower.held), position_of(borrower.location)));
+        borrowers
+    }
+
+    pub(crate) fn stats(&self, now: Instant) -> Stats {
+        let tally = self.slots.tally();
+        let counters = &self.counters;
+        Stats {
+            max: self.config.max,
+            min: self.config.min,
+            size: tally.open(),
+            idle: tally.idle,
+            in_use: tally.lent,
+            in_care: tally.checking + tally.resetting,
+            opening: tally.opening,
+            closing: tally.closing + self.outside,
+            waiting: self.waiters.len(),
+            oldest_wait: self.waiters.front().map(|first| now.saturating_duration_since(first.since)),
+            failures_in_a_row: self.outage.failures,
+            acquired: counters.acquired,
+            acquired_new: counters.acquired_new,
+            cancelled: counters.cancelled,
+            timeouts: counters.timeouts,
+            shed: counters.shed,
+            refused: counters.refused,
+            opened: counters.opened,
+            open_failures: counters.open_failures,
+            validated: counters.validated,
+            validation_failures: counters.validation_failures,
+            resets: counters.resets,
+            reset_failures: counters.reset_failures,
+            leaked: counters.leaked,
+            wait_total: counters.wait_total,
+            use_total: counters.use_total,
+            open_total: counters.open_total,
+            closed: counters.closed,
+        }
+    }
+
+    /// What the caller at this position of the queue is waiting for.
+    pub(super) fn phase_of(&self, position: usize) -> AcquirePhase {
+        let tally = self.slots.tally();
+        let retrying = tally.open() == 0 && self.outage.failures > 0;
+        if position < tally.checking {
+            AcquirePhase::Validate
+        } else if position < tally.checking + tally.opening || retrying {
+            AcquirePhase::Open
+        } else {
+            AcquirePhase::Queue
+        }
+    }
+}
+
+fn position_of(location: &'static Location<'static>) -> (&'static str, u32) {
+    (location.file(), location.line())
+}

@@ -1,0 +1,59 @@
+//! A connection on its way from the pool to a caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ledger::Seat;
+use crate::manage::{Manage, State};
+use crate::shared::Shared;
+
+/// A lent connection with its seat: what a lease is made of.
+pub(crate) struct Load<M: Manage> {
+    pub(crate) shared: Arc<Shared<M>>,
+    pub(crate) seat: Seat,
+    pub(crate) connection: M::Connection,
+}
+
+/// A connection that counts as lent and has not reached its caller. Dropped, it goes back as if it had never been lent.
+pub(crate) struct Parcel<M: Manage> {
+    load: Option<Load<M>>,
+    pub(crate) waited: Duration,
+}
+
+impl<M: Manage> Parcel<M> {
+    pub(crate) fn new(shared: Arc<Shared<M>>, seat: Seat, connection: M::Connection, waited: Duration) -> Self {
+        Self { load: Some(Load { shared, seat, connection }), waited }
+    }
+
+    /// What is inside, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
+    pub(crate) fn inspect(mut self) -> Option<Load<M>> {
+        let load = self.load.take()?;
+        match load.shared.state_of(&load.connection) {
+            State::Clean => Some(load),
+            state => {
+                put_back(load, state);
+                None
+            }
+        }
+    }
+
+    /// What is inside, straight from the pool's hands.
+    pub(crate) fn unpack(mut self) -> Option<Load<M>> {
+        self.load.take()
+    }
+}
+
+impl<M: Manage> Drop for Parcel<M> {
+    fn drop(&mut self) {
+        if let Some(load) = self.load.take() {
+            put_back(load, State::Clean);
+        }
+    }
+}
+
+fn put_back<M: Manage>(load: Load<M>, state: State) {
+    let Load { shared, seat, connection } = load;
+    shared.step(|ledger, tasks| ledger.undelivered(seat, connection, state, Instant::now(), tasks));
+}

@@ -1,0 +1,161 @@
+//! The thin ring around the ledger: takes the lock, and carries out what was decided under it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::config::Config;
+use crate::error::OpenFailure;
+use crate::job;
+use crate::ledger::{Ledger, Refusal, Task, Tasks};
+use crate::manage::{Manage, State};
+use crate::observer::{self, Observer};
+use crate::parcel::Parcel;
+use crate::stats::Borrower;
+
+pub(crate) type Failure<M> = OpenFailure<<M as Manage>::Error>;
+/// What a caller in the queue is sent.
+pub(crate) type Delivery<M> = Result<Parcel<M>, Refusal<Failure<M>>>;
+type Waiter<M> = oneshot::Sender<Delivery<M>>;
+pub(crate) type Book<M> = Ledger<<M as Manage>::Connection, Waiter<M>, Failure<M>>;
+pub(crate) type Work<M> = Tasks<<M as Manage>::Connection, Waiter<M>, Failure<M>>;
+
+/// What the handles, leases and tasks of one pool have in common.
+pub(crate) struct Shared<M: Manage> {
+    pub(crate) manager: M,
+    pub(crate) name: Arc<str>,
+    pub(crate) config: Config,
+    pub(crate) runtime: Handle,
+    pub(crate) housekeeper: Arc<Notify>,
+    observer: Option<Arc<dyn Observer>>,
+    ledger: Mutex<Book<M>>,
+    closing: watch::Sender<bool>,
+    drained: Notify,
+}
+
+impl<M: Manage> Shared<M> {
+    pub(crate) fn new(
+        manager: M,
+        name: Arc<str>,
+        config: Config,
+        runtime: Handle,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
+        Self {
+            manager,
+            name,
+            runtime,
+            housekeeper: Arc::new(Notify::new()),
+            observer,
+            ledger: Mutex::new(Ledger::new(config.clone())),
+            config,
+            closing: watch::Sender::new(false),
+            drained: Notify::new(),
+        }
+    }
+
+    /// The ledger, to look at. No step leaves it half done, so a panic elsewhere does not make it unusable.
+    pub(crate) fn look(&self) -> MutexGuard<'_, Book<M>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of the ledger under the lock, and then what it asks for, outside.
+    pub(crate) fn step<R>(self: &Arc<Self>, decide: impl FnOnce(&mut Book<M>, &mut Work<M>) -> R) -> R {
+        let mut tasks = Tasks::new();
+        let (result, drained) = {
+            let mut ledger = self.look();
+            (decide(&mut ledger, &mut tasks), ledger.is_drained())
+        };
+        if drained {
+            self.drained.notify_waiters();
+        }
+        if tasks.wake_housekeeper {
+            self.housekeeper.notify_one();
+        }
+        for task in tasks {
+            self.carry_out(task);
+        }
+        result
+    }
+
+    fn carry_out(self: &Arc<Self>, task: Task<M::Connection, Waiter<M>, Failure<M>>) {
+        match task {
+            Task::Deliver { waiter, seat, connection, waited } => {
+                // A caller that has gone in the meantime makes `send` give the parcel back, and dropped it returns the
+                // connection for the next in the queue.
+                drop(waiter.send(Ok(Parcel::new(Arc::clone(self), seat, connection, waited))));
+            }
+            Task::Refuse { waiter, refusal } => drop(waiter.send(Err(refusal))),
+            Task::Open { seat } => job::open(self, seat),
+            Task::Check { seat, connection } => job::care(self, seat, connection, job::Care::Check),
+            Task::Reset { seat, connection } => job::care(self, seat, connection, job::Care::Reset),
+            Task::Close { place, connection, reason, age, uses } => {
+                tracing::debug!(pool = &*self.name, %reason, ?age, uses, "closing a connection");
+                self.tell(|observer| observer.closed(&observer::Closed { reason, age, uses }));
+                job::close(self, place, connection);
+            }
+            Task::Leaked(borrower) => {
+                let Borrower { location, held } = borrower;
+                tracing::warn!(pool = &*self.name, %location, ?held, "a connection has been lent for longer than the leak threshold");
+                self.tell(|observer| observer.leaked(&borrower));
+            }
+        }
+    }
+
+    /// Tells the observer, if there is one. Its panics are its own.
+    pub(crate) fn tell(&self, event: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.observer
+            && catch_unwind(AssertUnwindSafe(|| event(&**observer))).is_err()
+        {
+            tracing::error!(pool = &*self.name, "the observer of the pool panicked");
+        }
+    }
+
+    /// Asks the manager what is known of a connection; a panic there means that nothing is.
+    pub(crate) fn state_of(&self, connection: &M::Connection) -> State {
+        catch_unwind(AssertUnwindSafe(|| self.manager.state(connection))).unwrap_or(State::Broken)
+    }
+
+    /// Stops lending and ends the pool's tasks.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        self.closing.send_replace(true);
+        self.step(|ledger, tasks| ledger.close(Instant::now(), tasks));
+    }
+
+    /// Returns once the pool is being closed.
+    pub(crate) async fn until_closing(&self) {
+        // The sender lives as long as `self`, so there is no error to see.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    /// Waits until a closed pool holds nothing any more.
+    pub(crate) async fn until_drained(&self) {
+        loop {
+            let mut drained = std::pin::pin!(self.drained.notified());
+            drained.as_mut().enable();
+            if self.look().is_drained() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// A timer on the pool's own runtime, so that callers need not be on one. It must not be polled once the pool is
+    /// closed: a timer panics when its runtime has ended.
+    pub(crate) fn alarm(&self, at: Instant) -> Sleep {
+        let _context = self.runtime.enter();
+        sleep_until(at)
+    }
+}
+
+/// Far enough to be never, near enough to be added to any clock.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// The moment `limit` from `start`.
+pub(crate) fn after(start: Instant, limit: Duration) -> Instant {
+    start + limit.min(NEVER)
+}
