@@ -89,7 +89,8 @@ impl Offenders {
     }
 
     #[track_caller]
-    fn none(self, rule: &str) {
+    fn none(mut self, rule: &str) {
+        self.0.dedup();
         let mut message = format!("{rule}, but:\n");
         for offender in &self.0 {
             let _ = writeln!(message, "  {offender}");
