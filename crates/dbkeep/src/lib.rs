@@ -1,1 +1,50 @@
-//! An application'"s
+//! An application's database: connections, pool, query builder, migrations and seeds.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! use dbkeep::{Database, col, params};
+//!
+//! let db = Database::connect("sqlite::memory:").await?;
+//! db.script("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age INTEGER)").await?;
+//!
+//! db.table("users").insert([("name", "Ada".into()), ("age", 36.into())]).await?;
+//! db.query("UPDATE users SET age = age + ? WHERE name = ?", params![1, "Ada"]).await?;
+//!
+//! let adults: Vec<(String, i64)> =
+//!     db.table("users").select(["name", "age"]).filter(col("age").ge(18)).order_by("name").get_as().await?;
+//! assert_eq!(adults, [("Ada".to_owned(), 37)]);
+//!
+//! db.close().await;
+//! # Ok::<(), dbkeep::Error>(())
+//! # }).unwrap();
+//! ```
+
+mod database;
+mod databases;
+mod error;
+mod fingerprint;
+mod health;
+mod manage;
+mod settings;
+mod statistics;
+mod table;
+
+pub use database::{Database, Lease, Rows};
+pub use databases::Databases;
+pub use error::{Error, Result};
+pub use fingerprint::fingerprint;
+pub use health::Health;
+pub use manage::Opener;
+pub use settings::{PoolSettings, Settings};
+pub use statistics::{Statistics, Totals};
+pub use table::TableQuery;
+
+pub use dbkeep_engine as engine;
+pub use dbkeep_engine::{
+    ConnectOptions, Connection, ErrorKind, Executed, Isolation, Observer, Role, Row, RowStream, Secret, ServerInfo,
+    TlsMode, Transaction, TransactionOptions, Version,
+};
+pub use dbkeep_pool as pool;
+pub use dbkeep_sql as sql;
+pub use dbkeep_sql::{Date, DateTime, Decimal, Ident, Time, Value, col, params};

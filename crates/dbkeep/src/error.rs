@@ -1,0 +1,143 @@
+//! What can go wrong between an application and its database.
+
+use dbkeep_engine as engine;
+use dbkeep_pool::AcquireError;
+use std::fmt;
+
+/// The result of anything a database does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of a database: of a statement, of the pool, of a query that could not be built, of the configuration.
+///
+/// One word wide. Ask it with the `is_…` questions, [`hint`](Error::hint) and [`engine`](Error::engine).
+pub struct Error(Box<Kind>);
+
+enum Kind {
+    Engine(engine::Error),
+    Acquire(AcquireError<engine::Error>),
+    Build(dbkeep_sql::CompileError),
+    Settings { message: String, hint: Option<String> },
+}
+
+impl Error {
+    /// A setting that cannot be.
+    pub fn settings(message: impl Into<String>) -> Self {
+        Self(Box::new(Kind::Settings { message: message.into(), hint: None }))
+    }
+
+    /// Adds what to do next, where the error has no hint of its own.
+    #[must_use]
+    pub fn with_hint(mut self, text: impl Into<String>) -> Self {
+        if let Kind::Settings { hint, .. } = &mut *self.0 {
+            *hint = Some(text.into());
+        }
+        self
+    }
+
+    /// The engine's error, where one is behind this: of a statement, or of opening a connection.
+    pub fn engine(&self) -> Option<&engine::Error> {
+        match &*self.0 {
+            Kind::Engine(error) => Some(error),
+            Kind::Acquire(error) => error.open_error(),
+            Kind::Build(_) | Kind::Settings { .. } => None,
+        }
+    }
+
+    /// The kind of the engine's error, where one is behind this.
+    pub fn kind(&self) -> Option<engine::ErrorKind> {
+        self.engine().map(engine::Error::kind)
+    }
+
+    /// Whether no connection could be had.
+    pub fn is_acquire(&self) -> bool {
+        matches!(&*self.0, Kind::Acquire(_))
+    }
+
+    /// Whether the whole transaction may succeed when it is run again.
+    pub fn is_retryable(&self) -> bool {
+        self.engine().is_some_and(engine::Error::is_retryable)
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        match &*self.0 {
+            Kind::Acquire(error) => error.is_timeout(),
+            _ => self.engine().is_some_and(engine::Error::is_timeout),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::Settings { hint, .. } => hint.as_deref(),
+            Kind::Build(error) => Some(error.hint()),
+            Kind::Acquire(error) => self.engine().and_then(engine::Error::hint).or(Some(error.hint())),
+            Kind::Engine(_) => self.engine().and_then(engine::Error::hint),
+        }
+    }
+
+    /// More than one line about it, where there is more to say: for the pool, who holds its connections.
+    pub fn details(&self) -> Option<String> {
+        match &*self.0 {
+            Kind::Acquire(error) => Some(error.details()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Engine(error) => fmt::Display::fmt(error, f),
+            Kind::Acquire(error) => fmt::Display::fmt(error, f),
+            Kind::Build(error) => fmt::Display::fmt(error, f),
+            Kind::Settings { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Engine(error) => fmt::Debug::fmt(error, f),
+            Kind::Acquire(error) => fmt::Debug::fmt(error, f),
+            Kind::Build(error) => fmt::Debug::fmt(error, f),
+            Kind::Settings { message, .. } => write!(f, "Settings({message:?})"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            Kind::Engine(error) => error.source(),
+            Kind::Acquire(error) => std::error::Error::source(error),
+            Kind::Build(error) => std::error::Error::source(error),
+            Kind::Settings { .. } => None,
+        }
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self(Box::new(Kind::Engine(error)))
+    }
+}
+
+impl From<AcquireError<engine::Error>> for Error {
+    fn from(error: AcquireError<engine::Error>) -> Self {
+        Self(Box::new(Kind::Acquire(error)))
+    }
+}
+
+impl From<dbkeep_sql::CompileError> for Error {
+    fn from(error: dbkeep_sql::CompileError) -> Self {
+        Self(Box::new(Kind::Build(error)))
+    }
+}
+
+impl From<dbkeep_pool::ConfigError> for Error {
+    fn from(error: dbkeep_pool::ConfigError) -> Self {
+        Self::settings(error.to_string())
+    }
+}

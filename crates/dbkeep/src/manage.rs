@@ -1,0 +1,74 @@
+//! What the pool needs to know of connections.
+
+use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Observer, connect_once};
+use dbkeep_pool::{Manage, State};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Opens, checks, cleans and closes connections for a pool.
+pub struct Opener {
+    options: ConnectOptions,
+    observer: Arc<dyn Observer>,
+    /// A connection that was opened before the pool, to be its first.
+    first: Mutex<Option<Connection>>,
+}
+
+impl Opener {
+    /// Opens connections with these options and lets `observer` hear of their statements.
+    pub fn new(options: ConnectOptions, observer: Arc<dyn Observer>) -> Self {
+        Self { options, observer, first: Mutex::new(None) }
+    }
+
+    /// Gives the pool this connection before it opens one.
+    #[must_use]
+    pub fn starting_with(self, connection: Connection) -> Self {
+        Self { first: Mutex::new(Some(connection)), ..self }
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("target", &self.options.target()).finish_non_exhaustive()
+    }
+}
+
+impl Manage for Opener {
+    type Connection = Connection;
+    type Error = Error;
+
+    async fn open(&self) -> Result<Connection, Error> {
+        // Taken in a statement of its own: the guard must not live across the await.
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut connection = match first {
+            Some(connection) => connection,
+            None => connect_once(&self.options).await?,
+        };
+        connection.observe(self.observer.clone());
+        Ok(connection)
+    }
+
+    async fn check(&self, connection: &mut Connection) -> Result<(), Error> {
+        connection.ping().await
+    }
+
+    fn state(&self, connection: &Connection) -> State {
+        match connection.condition() {
+            Condition::Clean => State::Clean,
+            Condition::Dirty => State::NeedsReset,
+            Condition::Broken => State::Broken,
+        }
+    }
+
+    async fn reset(&self, connection: &mut Connection) -> Result<(), Error> {
+        connection.reset().await
+    }
+
+    async fn close(&self, connection: Connection) -> Result<(), Error> {
+        connection.close().await
+    }
+
+    fn is_permanent(&self, error: &Error) -> bool {
+        // Asked of errors of opening only. What is not known to pass is reported at once.
+        !error.is_transient() && error.kind() != ErrorKind::Io
+    }
+}

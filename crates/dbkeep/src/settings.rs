@@ -1,0 +1,103 @@
+//! The configuration of one database.
+
+use crate::Result;
+use dbkeep_engine::{ConnectOptions, Location};
+use std::time::Duration;
+
+/// How many connections a database has and how long they live. The same settings under the same names as in
+/// `[connections.NAME.pool]` of dbkeep.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolSettings {
+    /// The most connections. Default 10.
+    pub max: usize,
+    /// How many are kept open at least. Default 2.
+    pub min: usize,
+    /// How long to wait for a connection in all. Default 30 s.
+    pub acquire_timeout: Duration,
+    /// After how much idleness a connection above `min` is closed. Default 5 min.
+    pub idle_timeout: Duration,
+    /// How old a connection gets, with up to 10 % less for each by chance. Default 1 h.
+    pub max_lifetime: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            max: 10,
+            min: 2,
+            acquire_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(300),
+            max_lifetime: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// The configuration of one database.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The name it goes by, in messages. Default `default`.
+    pub name: String,
+    /// Where it is.
+    pub options: ConnectOptions,
+    /// Its pool.
+    pub pool: PoolSettings,
+    /// Statements that take longer are logged as slow. Default 1 s; `None` logs none.
+    pub slow_query: Option<Duration>,
+    /// Whether every statement is logged, never with its parameters. Default `false`.
+    pub log_queries: bool,
+}
+
+impl Settings {
+    /// Every default, for a database at this URL.
+    ///
+    /// # Errors
+    /// When the URL is wrong; the error does not repeat it.
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::new(url.parse()?))
+    }
+
+    /// Every default, for a database at this place.
+    pub fn new(options: ConnectOptions) -> Self {
+        Self {
+            name: "default".to_owned(),
+            options,
+            pool: PoolSettings::default(),
+            slow_query: Some(Duration::from_secs(1)),
+            log_queries: false,
+        }
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// With a pool of at most `max` connections, of which `min` stay open.
+    #[must_use]
+    pub fn pool_size(mut self, min: usize, max: usize) -> Self {
+        (self.pool.min, self.pool.max) = (min, max);
+        self
+    }
+
+    pub(crate) fn pool_config(&self) -> dbkeep_pool::Config {
+        let pool = &self.pool;
+        let config = dbkeep_pool::Config::new()
+            .acquire_timeout(pool.acquire_timeout)
+            // One attempt and no more: the pool itself tries again, with backoff.
+            .connect_timeout(self.options.connect_timeout);
+        if self.is_private() {
+            // A database in memory belongs to its one connection and is gone with it.
+            return config.max(1).min(1).idle_timeout(None).max_lifetime(None);
+        }
+        config.max(pool.max).min(pool.min).idle_timeout(pool.idle_timeout).max_lifetime(pool.max_lifetime)
+    }
+
+    /// Whether the database lives and dies with its one connection.
+    fn is_private(&self) -> bool {
+        self.options.engine.location() == Location::File && self.options.database == ":memory:"
+    }
+}
