@@ -1,0 +1,165 @@
+//! An error on its way to the user: what failed, where, why, what to do next, and the exit code.
+
+use crate::exit_code::ExitCode;
+use dbkeep::ErrorKind;
+use serde_json::json;
+use std::fmt;
+
+/// The result of a command.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error as a command reports it.
+#[derive(Debug)]
+pub(crate) struct Error {
+    pub(crate) code: ExitCode,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) location: Option<Location>,
+}
+
+/// A place in a text file, counted from one, with the line itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) text: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), causes: Vec::new(), hint: None, location: None }
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Failed, message)
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Refused, message)
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Configuration, message)
+    }
+
+    /// A file or folder that cannot be used.
+    pub(crate) fn io(doing: impl fmt::Display, error: std::io::Error) -> Self {
+        let hint = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Some("check who owns it and what its mode allows"),
+            std::io::ErrorKind::StorageFull => Some("free some space on that disk"),
+            std::io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only"),
+            _ => None,
+        };
+        let mut out = Self::failed(doing.to_string()).caused_by(&error);
+        out.hint = hint.map(str::to_owned);
+        out
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As `hint`, unless there is one already.
+    pub(crate) fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// Adds an error and what lies beneath it.
+    pub(crate) fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.add_cause(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// Says first what was being done.
+    pub(crate) fn context(mut self, doing: impl fmt::Display) -> Self {
+        let message = std::mem::replace(&mut self.message, doing.to_string());
+        self.causes.insert(0, message);
+        self
+    }
+
+    /// Adds a cause, unless the text above it says the same already.
+    fn add_cause(&mut self, cause: String) {
+        let above = self.causes.last().unwrap_or(&self.message);
+        if !above.contains(&cause) {
+            self.causes.push(cause);
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let message =
+            std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ");
+        let location =
+            self.location.as_ref().map(|at| json!({ "file": at.file, "line": at.line, "column": at.column }));
+        json!({ "error": { "code": self.code.name(), "message": message, "hint": self.hint, "location": location } })
+    }
+}
+
+/// The exit code for an error of the engine.
+fn exit_code(kind: ErrorKind) -> ExitCode {
+    match kind {
+        ErrorKind::Options => ExitCode::Configuration,
+        ErrorKind::Refused
+        | ErrorKind::Unavailable
+        | ErrorKind::TooManyConnections
+        | ErrorKind::Authentication
+        | ErrorKind::UnknownDatabase
+        | ErrorKind::Tls
+        | ErrorKind::ConnectionLost => ExitCode::CannotConnect,
+        ErrorKind::NotEmpty => ExitCode::Refused,
+        ErrorKind::Damaged => ExitCode::Damaged,
+        _ => ExitCode::Failed,
+    }
+}
+
+impl From<dbkeep::engine::Error> for Error {
+    fn from(error: dbkeep::engine::Error) -> Self {
+        let mut out = Self::new(exit_code(error.kind()), error.to_string());
+        out.hint = error.hint().map(str::to_owned);
+        match std::error::Error::source(&error) {
+            Some(source) => out.caused_by(source),
+            None => out,
+        }
+    }
+}
+
+impl From<dbkeep::Error> for Error {
+    fn from(error: dbkeep::Error) -> Self {
+        let code = match error.kind() {
+            Some(kind) => exit_code(kind),
+            None if error.is_acquire() => ExitCode::CannotConnect,
+            None => ExitCode::Configuration,
+        };
+        let mut out = Self::new(code, error.to_string());
+        out.hint = error.hint().map(str::to_owned);
+        match std::error::Error::source(&error) {
+            Some(source) => out.caused_by(source),
+            None => out,
+        }
+    }
+}
+
+/// An error while connecting, whatever its kind, is a failure to connect unless the configuration is wrong.
+pub(crate) fn connecting(error: impl Into<Error>, target: &str) -> Error {
+    let mut error = error.into();
+    if error.code == ExitCode::Failed {
+        error.code = ExitCode::CannotConnect;
+    }
+    error.context(format!("cannot connect to {target}"))
+}
