@@ -49,6 +49,12 @@ const ENGINES: &[(&str, &[&str])] =
     &[("mysql", &["mysql", "mariadb"]), ("postgres", &["postgres"]), ("sqlite", &["sqlite"])];
 const ENGINE_NAMES: &[&str] = &["mysql", "mariadb", "postgres", "sqlite"];
 
+/// Names that only look like an engine's: the file, and the text with the name.
+const NOT_AN_ENGINE: &[(&str, &str)] = &[
+    // A SQL mode of MariaDB's.
+    ("crates/engine/src/mysql/session.rs", "\"POSTGRESQL\""),
+];
+
 /// Files that are about all engines: the table of URL schemes.
 const SCHEME_TABLE: &str = "crates/engine/src/scheme.rs";
 
@@ -268,8 +274,9 @@ fn engines_are_named_in_their_own_folders_only() {
                     continue;
                 }
                 for (line, text) in source.lines_with_text(name) {
+                    let excepted = NOT_AN_ENGINE.iter().any(|(path, part)| *path == source.path && text.contains(part));
                     // A folder is made part of its crate somewhere.
-                    if text != format!("mod {name};") {
+                    if !excepted && text != format!("mod {name};") {
                         offenders.add(&source, line, text);
                     }
                 }
