@@ -320,7 +320,7 @@ impl TableQuery<'_> {
     ) -> impl Future<Output = Result<u64>> + Send {
         let update = values
             .into_iter()
-            .fold(self.query.clone().to_update(), |update, (column, value)| update.set(column, value));
+            .fold(self.query.clone().into_update(), |update, (column, value)| update.set(column, value));
         let update = if self.all_rows { update.all_rows() } else { update };
         let done = self.database.run(&update);
         async move { Ok(done.await?.rows_affected) }
@@ -332,7 +332,7 @@ impl TableQuery<'_> {
     /// As [`update`](TableQuery::update).
     #[track_caller]
     pub fn increment(&self, column: impl Into<Name>, by: impl Into<Expr>) -> impl Future<Output = Result<u64>> + Send {
-        let update = self.query.clone().to_update().increment(column, by);
+        let update = self.query.clone().into_update().increment(column, by);
         let done = self.database.run(&if self.all_rows { update.all_rows() } else { update });
         async move { Ok(done.await?.rows_affected) }
     }
@@ -344,7 +344,7 @@ impl TableQuery<'_> {
     /// As [`insert`](TableQuery::insert).
     #[track_caller]
     pub fn delete(&self) -> impl Future<Output = Result<u64>> + Send {
-        let delete = self.query.clone().to_delete();
+        let delete = self.query.clone().into_delete();
         let done = self.database.run(&if self.all_rows { delete.all_rows() } else { delete });
         async move { Ok(done.await?.rows_affected) }
     }
