@@ -25,6 +25,12 @@ impl Ident {
     /// [`IdentError`] says what is wrong with it.
     pub fn new(name: impl AsRef<str>) -> Result<Self, IdentError> {
         let name = name.as_ref();
+        Self::check(name)?;
+        Ok(Self(name.into()))
+    }
+
+    /// What [`new`](Ident::new) checks, without making one.
+    pub(crate) fn check(name: &str) -> Result<(), IdentError> {
         let problem = if name.is_empty() {
             "is empty"
         } else if name.contains('\0') {
@@ -32,9 +38,9 @@ impl Ident {
         } else if name.len() > LONGEST {
             "is longer than 192 bytes"
         } else {
-            return Ok(Self(name.into()));
+            return Ok(());
         };
-        Err(IdentError { name: name.chars().take(80).collect(), problem })
+        Err(IdentError::new(name, problem))
     }
 
     /// The name, without quotes.
@@ -68,6 +74,12 @@ impl TryFrom<&str> for Ident {
 pub struct IdentError {
     name: String,
     problem: &'static str,
+}
+
+impl IdentError {
+    pub(crate) fn new(name: &str, problem: &'static str) -> Self {
+        Self { name: name.chars().take(80).collect(), problem }
+    }
 }
 
 impl fmt::Display for IdentError {

@@ -1,6 +1,8 @@
 //! How SQLite spells SQL.
 
-use dbkeep_sql::{Dialect, Lexicon};
+use dbkeep_sql::{Ansi, ColumnType, Dialect, Feature, Lexicon, SqlWriter, Unsupported, Value};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// The spelling of SQLite at one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,5 +30,78 @@ impl Dialect for SqliteDialect {
     // https://www.sqlite.org/lang_keywords.html
     fn lexicon(&self) -> Lexicon {
         Lexicon { backtick_names: true, bracket_names: true, compound_bodies: true, ..Lexicon::default() }
+    }
+
+    fn require(&self, feature: Feature) -> Result<(), Unsupported> {
+        const RETURNING: ((u32, u32, u32), &str) = ((3, 35, 0), "3.35");
+        const JOINS: ((u32, u32, u32), &str) = ((3, 39, 0), "3.39");
+        let read_rows = "read the rows in the same transaction";
+        let (clause, since, hint) = match feature {
+            // https://www.sqlite.org/lang_returning.html
+            Feature::InsertReturning => ("INSERT … RETURNING", Some(RETURNING), read_rows),
+            Feature::UpdateReturning => ("UPDATE … RETURNING", Some(RETURNING), read_rows),
+            Feature::DeleteReturning => ("DELETE … RETURNING", Some(RETURNING), read_rows),
+            // https://www.sqlite.org/lang_upsert.html
+            Feature::Upsert => ("INSERT … ON CONFLICT", Some(((3, 24, 0), "3.24")), "ask first which rows there are"),
+            // https://www.sqlite.org/releaselog/3_39_0.html
+            Feature::RightJoin => ("RIGHT JOIN", Some(JOINS), "write it as a left_join the other way round"),
+            Feature::FullJoin => ("FULL JOIN", Some(JOINS), "ask once with each table on the left"),
+            // https://www.sqlite.org/lockingv3.html
+            Feature::RowLocks | Feature::NoWait | Feature::SkipLocked => {
+                ("SELECT … FOR UPDATE", None, "a transaction that begins IMMEDIATE keeps all other writers out")
+            }
+            _ => return Ok(()),
+        };
+        match since {
+            Some((version, _)) if self.version >= version => Ok(()),
+            _ => Err(Unsupported { clause, engine: self.engine(), since: since.map(|(_, text)| text), hint }),
+        }
+    }
+
+    // https://www.sqlite.org/lang_select.html#limitoffset: OFFSET needs a LIMIT, and a negative one is none.
+    fn write_limit(&self, out: &mut SqlWriter<'_>, limit: Option<u64>, offset: Option<u64>) {
+        match limit {
+            Some(limit) => {
+                out.sql(" LIMIT ");
+                out.row_count(limit);
+            }
+            None => out.sql(" LIMIT -1"),
+        }
+        if let Some(offset) = offset {
+            out.sql(" OFFSET ");
+            out.row_count(offset);
+        }
+    }
+
+    // https://www.sqlite.org/datatype3.html: no types for times; decimals as numbers would be floats.
+    fn write_literal(&self, out: &mut String, value: &Value) {
+        let _ = match value {
+            Value::Bool(value) => write!(out, "{}", u8::from(*value)),
+            Value::Decimal(number) => write!(out, "'{number}'"),
+            Value::Bit(bits) => write!(out, "'{bits}'"),
+            Value::Date(date) => write!(out, "'{date}'"),
+            Value::Time(time) => write!(out, "'{time}'"),
+            Value::DateTime(time) | Value::Timestamp(time) => write!(out, "'{time}'"),
+            Value::Interval(interval) => write!(out, "'{interval}'"),
+            value => {
+                Ansi.write_literal(out, value);
+                Ok(())
+            }
+        };
+    }
+
+    // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+    fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
+        Cow::Borrowed(match column_type {
+            ColumnType::Boolean | ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => "INTEGER",
+            ColumnType::Float | ColumnType::Double => "REAL",
+            ColumnType::Blob => "BLOB",
+            _ => "TEXT",
+        })
+    }
+
+    // https://www.sqlite.org/autoinc.html: AUTOINCREMENT would only forbid numbers of deleted rows, at a price for every insert.
+    fn write_auto_increment(&self, out: &mut SqlWriter<'_>, _: &ColumnType) {
+        out.sql("INTEGER PRIMARY KEY");
     }
 }
