@@ -1,0 +1,148 @@
+//! One SQLite connection as the contract wants it.
+
+use super::place::{Runner, detached};
+use super::session::Session;
+use super::{SqliteDialect, catalog, open, probe, stream};
+use crate::{
+    Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Measurement, Result, Role, Row, RowStream,
+    ServerInfo, TransactionOptions, TransactionState, Version,
+};
+use async_trait::async_trait;
+use dbkeep_sql::{Dialect, Value};
+use std::sync::Arc;
+
+/// A connection.
+pub(super) struct SqliteConnection {
+    runner: Runner,
+    server: ServerInfo,
+    dialect: Arc<dyn Dialect>,
+    read_only: bool,
+}
+
+impl SqliteConnection {
+    /// Opens a connection and sets its session up.
+    pub(super) async fn open(options: &ConnectOptions) -> Result<Self> {
+        let options = options.clone();
+        let session = detached(move || open::open(&options)).await?;
+        let server = server_info();
+        let version = &server.version;
+        let dialect = Arc::new(SqliteDialect::new((version.major, version.minor, version.patch)));
+        Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect })
+    }
+}
+
+/// The SQLite in this program.
+pub(super) fn server_info() -> ServerInfo {
+    ServerInfo {
+        engine: "sqlite",
+        product: "SQLite",
+        version: Version::parse(rusqlite::version()),
+        capabilities: Capabilities {
+            insert_returning: true,
+            update_returning: true,
+            transactional_ddl: true,
+            advisory_locks: true,
+            is_server: false,
+            databases: false,
+            schemas: false,
+            sequences: false,
+            routines: false,
+            survives_cancellation: true,
+        },
+    }
+}
+
+#[async_trait]
+impl Driver for SqliteConnection {
+    fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+
+    fn dialect(&self) -> Arc<dyn Dialect> {
+        Arc::clone(&self.dialect)
+    }
+
+    fn transaction_state(&self) -> TransactionState {
+        self.runner.state
+    }
+
+    fn is_closed(&self) -> bool {
+        self.runner.is_lost()
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
+        self.runner.statement(sql, params, Session::execute).await
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.runner.statement(sql, params, Session::query).await
+    }
+
+    async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
+        stream::start(&mut self.runner, sql, params).await
+    }
+
+    async fn script(&mut self, sql: &str) -> Result<()> {
+        if super::text::controls_transaction(sql) {
+            return self.runner.statement(sql, &[], |session, sql, _| session.script(sql)).await;
+        }
+        let sql = sql.to_owned();
+        self.runner.long(move |session| session.script(&sql)).await
+    }
+
+    async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {
+        let options = *options;
+        self.runner.short(move |session| session.begin(&options)).await
+    }
+
+    async fn ping(&mut self) -> Result<()> {
+        self.runner.short(Session::ping).await
+    }
+
+    async fn recover(&mut self) -> Result<()> {
+        self.runner.settle().await;
+        self.runner.check()
+    }
+
+    async fn reset(&mut self) -> Result<()> {
+        self.runner.short(Session::reset).await
+    }
+
+    async fn try_lock(&mut self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.runner.short(move |session| session.locks.try_lock(&name)).await
+    }
+
+    async fn unlock(&mut self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.runner.short(move |session| session.locks.unlock(&name)).await
+    }
+
+    async fn lock_holder(&mut self, name: &str) -> Result<Option<String>> {
+        let name = name.to_owned();
+        self.runner.short(move |session| session.locks.holder(&name)).await
+    }
+
+    async fn role(&mut self) -> Result<Role> {
+        Ok(if self.read_only { Role::ReadOnly } else { Role::Primary })
+    }
+
+    async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog> {
+        let options = options.clone();
+        self.runner.long(move |session| catalog::read(session, &options)).await
+    }
+
+    async fn probe(&mut self) -> Result<Vec<Measurement>> {
+        self.runner.long(probe::read).await
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        let Self { mut runner, .. } = *self;
+        runner.settle().await;
+        detached(move || {
+            drop(runner);
+            Ok(())
+        })
+        .await
+    }
+}

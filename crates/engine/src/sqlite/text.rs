@@ -1,0 +1,79 @@
+//! What the beginning of a statement tells, without parsing it.
+
+/// The first word of a statement, past white space and comments; empty when it begins with something else.
+pub(super) fn first_word(sql: &str) -> &str {
+    let start = skip_blank(sql);
+    let end = start.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(start.len());
+    &start[..end]
+}
+
+/// Whether there is nothing but white space, comments and semicolons.
+pub(super) fn is_empty(sql: &str) -> bool {
+    let mut rest = skip_blank(sql);
+    while let Some(after) = rest.strip_prefix(';') {
+        rest = skip_blank(after);
+    }
+    rest.is_empty()
+}
+
+fn skip_blank(mut sql: &str) -> &str {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}');
+        if let Some(comment) = sql.strip_prefix("--") {
+            sql = comment.find('\n').map_or("", |end| &comment[end + 1..]);
+        } else if let Some(comment) = sql.strip_prefix("/*") {
+            sql = comment.find("*/").map_or("", |end| &comment[end + 2..]);
+        } else {
+            return sql;
+        }
+    }
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|other| word.eq_ignore_ascii_case(other))
+}
+
+/// Whether it may insert rows itself, rather than through a trigger.
+pub(super) fn inserts(sql: &str) -> bool {
+    let word = first_word(sql);
+    is_one_of(word, &["INSERT", "REPLACE"])
+        || (is_one_of(word, &["WITH"]) && {
+            let upper = sql.to_ascii_uppercase();
+            upper.contains("INSERT") || upper.contains("REPLACE")
+        })
+}
+
+/// Whether it is a single statement that begins or ends a transaction or a savepoint.
+pub(super) fn controls_transaction(sql: &str) -> bool {
+    const WORDS: [&str; 6] = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+    sql.len() < 200 && is_one_of(first_word(sql), &WORDS) && !sql.trim_end().trim_end_matches(';').contains(';')
+}
+
+/// Whether it may change the session itself: settings, attached databases, temporary tables.
+pub(super) fn alters_session(sql: &str) -> bool {
+    is_one_of(first_word(sql), &["PRAGMA", "ATTACH", "DETACH", "CREATE", ""])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_stands_behind_comments() {
+        assert_eq!(first_word(" -- a\n/* b */ insert into t"), "insert");
+        assert_eq!(first_word("/* open"), "");
+        assert_eq!(first_word("(SELECT 1)"), "");
+        assert!(is_empty(" ; -- nothing\n;"));
+        assert!(!is_empty("SELECT 1"));
+    }
+
+    #[test]
+    fn kinds_of_statement_are_told_apart() {
+        assert!(inserts("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a"));
+        assert!(!inserts("UPDATE t SET a = 'INSERT'"));
+        assert!(controls_transaction("SAVEPOINT dbkeep_2;"));
+        assert!(!controls_transaction("BEGIN; DELETE FROM t; COMMIT"));
+        assert!(alters_session("pragma foreign_keys = off"));
+        assert!(!alters_session("SELECT 1"));
+    }
+}
