@@ -1,0 +1,164 @@
+//! What kind of error is it, in the words everyone above understands?
+
+use crate::{Error, ErrorKind};
+use std::error::Error as _;
+use std::io;
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+/// An error of a statement.
+pub(super) fn statement(error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(db) => from_server(db, false),
+        None => from_driver(error),
+    }
+}
+
+/// An error while connecting: the same codes, but the server's refusals mean that it may be tried again later.
+pub(super) fn connecting(error: tokio_postgres::Error, target: &str) -> Error {
+    let mapped = match error.as_db_error() {
+        Some(db) => from_server(db, true),
+        None => from_driver(error),
+    };
+    let mapped = match (mapped.kind(), mapped.message()) {
+        (ErrorKind::Authentication, "password missing") => {
+            mapped.with_hint("the server wants a password, and none was given")
+        }
+        (ErrorKind::Authentication, _) => mapped
+            .with_hint("are user and password right, and does the server's pg_hba.conf let this user in from here?"),
+        (ErrorKind::UnknownDatabase, _) => mapped.with_hint("create the database first, or name another"),
+        (ErrorKind::TooManyConnections, _) => {
+            mapped.with_hint("close other connections, make the pools smaller, or raise max_connections on the server")
+        }
+        (ErrorKind::ConnectionLost, _) => {
+            mapped.with_hint("is it a PostgreSQL server, and is it starting up or out of connections?")
+        }
+        _ => mapped,
+    };
+    mapped.context(format_args!("cannot connect to {target}"))
+}
+
+fn from_driver(error: tokio_postgres::Error) -> Error {
+    if error.is_closed() {
+        return Error::new(ErrorKind::ConnectionLost, "the connection was closed").with_source(error);
+    }
+    let source = error.source();
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+    let (kind, message) = match (io, source) {
+        (Some(io), _) if io.kind() == io::ErrorKind::UnexpectedEof => {
+            (ErrorKind::ConnectionLost, "the server closed the connection".to_owned())
+        }
+        (Some(io), _) if matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            (ErrorKind::Statement, io.to_string())
+        }
+        (Some(io), _) => (ErrorKind::ConnectionLost, format!("the connection broke: {io}")),
+        (None, Some(source)) if source.to_string() == "password missing" => {
+            (ErrorKind::Authentication, "password missing".to_owned())
+        }
+        (None, Some(source)) => {
+            // Its own kinds are private; what it says of authentication is all there is to tell them apart.
+            let text = error.to_string();
+            let kind =
+                if text.starts_with("authentication") { ErrorKind::Authentication } else { ErrorKind::Statement };
+            (kind, format!("{text}: {source}"))
+        }
+        (None, None) => (ErrorKind::Statement, error.to_string()),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+/// An error as the server reported it.
+pub(super) fn from_server(db: &DbError, connecting: bool) -> Error {
+    let code = db.code().code();
+    let kind = kind(code, db, connecting);
+    let mut error = Error::new(kind, message(db)).with_code(code).with_source(db.clone());
+    if let Some(hint) = db.hint().map(str::to_owned).or_else(|| hint(kind, code).map(str::to_owned)) {
+        error = error.with_hint(hint);
+    }
+    if let Some(ErrorPosition::Original(position)) = db.position() {
+        error = error.with_position((*position as usize).saturating_sub(1));
+    }
+    if let Some(constraint) = db.constraint() {
+        error = error.with_constraint(constraint);
+    }
+    error
+}
+
+/// The message, and the detail where it says what the message does not.
+///
+/// The details of class 23 (integrity) hold the row's values, which may be secret: they stay in the source.
+fn message(db: &DbError) -> String {
+    match db.detail() {
+        Some(detail) if !db.code().code().starts_with("23") => {
+            format!("{} ({})", db.message(), detail.replace('\n', " "))
+        }
+        _ => db.message().to_owned(),
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn kind(code: &str, db: &DbError, connecting: bool) -> ErrorKind {
+    use ErrorKind::*;
+    match code {
+        "28P01" | "28000" => Authentication,
+        "3D000" => UnknownDatabase,
+        "53300" => TooManyConnections,
+        "57P03" => Unavailable,
+        "57P01" | "57P02" if connecting => Unavailable,
+        "57P01" | "57P02" | "57P05" | "25P03" => ConnectionLost,
+        "57P04" => UnknownDatabase,
+        "23505" => UniqueViolation,
+        "23503" | "23001" => ForeignKeyViolation,
+        "23502" => NotNullViolation,
+        "23514" | "23P01" | "44000" => CheckViolation,
+        "42601" | "42602" | "42622" => Syntax,
+        "42P01" | "42703" | "42883" | "42704" | "3F000" | "26000" | "34000" => NotFound,
+        "42P07" | "42701" | "42710" | "42P04" | "42P06" | "42723" | "42712" => AlreadyExists,
+        "40P01" => Deadlock,
+        "40001" => Serialization,
+        "55P03" => LockTimeout,
+        "25006" => ReadOnly,
+        "42501" => PermissionDenied,
+        "53100" => DiskFull,
+        // A cancel request and a statement timeout share this code, and only the text tells them apart. On a server that
+        // speaks another language than English a timeout therefore counts as cancelled.
+        "57014" if db.message().contains("timeout") => Timeout,
+        "57014" => Cancelled,
+        "0A000" => Unsupported,
+        "XX001" | "XX002" => Damaged,
+        "58030" => Io,
+        "53200" | "53400" => Unavailable,
+        _ if code.starts_with("22") => InvalidValue,
+        _ if code.starts_with("08") => ConnectionLost,
+        _ => Statement,
+    }
+}
+
+fn hint(kind: ErrorKind, code: &str) -> Option<&'static str> {
+    Some(match (kind, code) {
+        (ErrorKind::Deadlock | ErrorKind::Serialization, _) => "run the whole transaction again",
+        (ErrorKind::LockTimeout, _) => "another session holds the lock; raise lock_timeout, or end that session",
+        (ErrorKind::ReadOnly, _) => "connect to the primary, or without the read-only option",
+        (ErrorKind::DiskFull, _) => "free space on the server's disk",
+        (ErrorKind::Damaged, _) => {
+            "the server found damaged data: take a copy of its files before anything else, then restore a backup"
+        }
+        (ErrorKind::PermissionDenied, _) => "GRANT the right to this user, or connect as another",
+        (ErrorKind::Timeout, "57014") => "raise statement_timeout, or make the statement faster",
+        (_, "25P02") => "an earlier statement of this transaction failed: roll it back",
+        (_, "25001") => "this statement cannot run inside a transaction",
+        _ => return None,
+    })
+}
+
+/// Whether a prepared statement has become stale by a schema change, and a new one would do.
+pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| match db.code().code() {
+        // "cached plan must not change result type"; the routine's name does not depend on the server's language.
+        "0A000" => db.routine() == Some("RevalidateCachedQuery"),
+        // The statement is not there any more: DEALLOCATE ALL, DISCARD ALL, or a pooler's other server.
+        "26000" => true,
+        // The types of its parameters, fixed when it was prepared, no longer fit the columns.
+        "42804" | "42883" | "22P03" | "08P01" => true,
+        _ => false,
+    })
+}

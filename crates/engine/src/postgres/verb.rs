@@ -1,0 +1,123 @@
+//! What does a statement do, by its main verb? Only where the server's answer does not tell.
+
+/// Whether the statement itself, not a part of it, is one that changes rows.
+pub(super) fn changes_rows(sql: &str) -> bool {
+    let verb = main_verb(sql);
+    ["insert", "update", "delete", "merge"].iter().any(|known| verb.eq_ignore_ascii_case(known))
+}
+
+/// Whether this is a COPY that exchanges data with the client, which needs more than a statement.
+pub(super) fn is_client_copy(sql: &str) -> bool {
+    let mut words = Words { rest: sql, depth: 0 }.filter(|(_, depth)| *depth == 0).map(|(word, _)| word);
+    let is = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
+    words.next().is_some_and(|first| is(first, "copy")) && words.any(|word| is(word, "stdin") || is(word, "stdout"))
+}
+
+/// The first word, or, after WITH, the verb of the statement that the common tables stand before.
+fn main_verb(sql: &str) -> &str {
+    const VERBS: [&str; 7] = ["select", "insert", "update", "delete", "merge", "values", "table"];
+    let mut words = Words { rest: sql, depth: 0 }.filter(|(_, depth)| *depth == 0).map(|(word, _)| word);
+    match words.next() {
+        Some(first) if first.eq_ignore_ascii_case("with") => {
+            words.find(|word| VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))).unwrap_or("")
+        }
+        first => first.unwrap_or(""),
+    }
+}
+
+/// The words outside of strings, quoted names and comments, with how many parentheses are open around each.
+struct Words<'s> {
+    rest: &'s str,
+    depth: usize,
+}
+
+impl<'s> Iterator for Words<'s> {
+    type Item = (&'s str, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let first = self.rest.chars().next()?;
+            let after = &self.rest[first.len_utf8()..];
+            self.rest = match first {
+                '(' => {
+                    self.depth += 1;
+                    after
+                }
+                ')' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    after
+                }
+                '\'' | '"' => past(after, if first == '"' { "\"" } else { "'" }),
+                '-' if after.starts_with('-') => past(after, "\n"),
+                '/' if after.starts_with('*') => past_comment(after),
+                '$' => {
+                    let tag = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
+                    match after[tag..].strip_prefix('$') {
+                        Some(body) => past(body, &self.rest[..tag + 2]),
+                        None => after,
+                    }
+                }
+                c if c.is_alphabetic() || c == '_' => {
+                    let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+                    let (word, rest) = self.rest.split_at(end);
+                    self.rest = rest;
+                    return Some((word, self.depth));
+                }
+                _ => after,
+            };
+        }
+    }
+}
+
+fn past<'s>(text: &'s str, end: &str) -> &'s str {
+    text.find(end).map_or("", |at| &text[at + end.len()..])
+}
+
+/// Past a comment, which nests; `text` begins with its star.
+fn past_comment(text: &str) -> &str {
+    let (mut rest, mut depth) = (&text[1..], 1);
+    while depth > 0 {
+        let (open, close) = (rest.find("/*"), rest.find("*/"));
+        let at = match (open, close) {
+            (Some(open), Some(close)) if open < close => {
+                depth += 1;
+                open
+            }
+            (_, Some(close)) => {
+                depth -= 1;
+                close
+            }
+            (_, None) => return "",
+        };
+        rest = &rest[at + 2..];
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_main_verb_is_found_behind_comments_and_common_tables() {
+        for (sql, verb) in [
+            ("SELECT 1", "SELECT"),
+            ("-- insert\n/* a /* nested */ one */ update t SET a = 1 RETURNING *", "update"),
+            ("WITH gone AS (DELETE FROM t RETURNING *) SELECT * FROM gone", "SELECT"),
+            ("WITH \"select\" AS (SELECT 1), b AS (SELECT ')') INSERT INTO t SELECT * FROM b", "INSERT"),
+            ("(SELECT 1)", ""),
+            ("", ""),
+            ("DO $body$ update $body$", "DO"),
+        ] {
+            assert_eq!(main_verb(sql), verb, "{sql}");
+        }
+    }
+
+    #[test]
+    fn only_a_copy_with_the_client_is_one() {
+        assert!(is_client_copy("copy t (a, b) FROM STDIN WITH (FORMAT csv)"));
+        assert!(is_client_copy("COPY (SELECT 1) TO stdout"));
+        assert!(!is_client_copy("COPY t FROM '/tmp/stdin'"));
+        assert!(!is_client_copy("SELECT 'copy t from stdin'"));
+    }
+}
