@@ -1,0 +1,151 @@
+//! What can go wrong while a database is backed up or restored.
+
+use crate::vault::{VaultError, VaultErrorKind};
+use dbkeep::engine;
+use std::fmt;
+
+/// The result of a backup or a restore.
+pub type Result<T, E = BackupError> = std::result::Result<T, E>;
+
+/// An error of a backup or a restore: of the database, of the vault, or of what came out between them.
+///
+/// When several things went wrong, the first is told; trouble in cleaning up after it is in [`aftermath`](Self::aftermath).
+pub struct BackupError(Box<Inner>);
+
+struct Inner {
+    cause: Cause,
+    context: Option<String>,
+    aftermath: Option<String>,
+}
+
+enum Cause {
+    Engine(engine::Error),
+    Vault(VaultError),
+    /// What was read or loaded is not what was written.
+    Mismatch(String),
+    /// The backup cannot be used for this.
+    Unfit {
+        message: String,
+        hint: &'static str,
+    },
+}
+
+impl BackupError {
+    fn new(cause: Cause) -> Self {
+        Self(Box::new(Inner { cause, context: None, aftermath: None }))
+    }
+
+    pub(crate) fn mismatch(message: impl Into<String>) -> Self {
+        Self::new(Cause::Mismatch(message.into()))
+    }
+
+    pub(crate) fn unfit(message: impl Into<String>, hint: &'static str) -> Self {
+        Self::new(Cause::Unfit { message: message.into(), hint })
+    }
+
+    /// Says what was being done.
+    pub(crate) fn context(mut self, context: impl fmt::Display) -> Self {
+        self.0.context = Some(context.to_string());
+        self
+    }
+
+    /// Adds what went wrong while cleaning up.
+    pub(crate) fn with_aftermath(mut self, trouble: impl fmt::Display) -> Self {
+        self.0.aftermath = Some(trouble.to_string());
+        self
+    }
+
+    /// The database's error, where it was one.
+    pub fn engine(&self) -> Option<&engine::Error> {
+        match &self.0.cause {
+            Cause::Engine(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The vault's error, where it was one.
+    pub fn vault(&self) -> Option<&VaultError> {
+        match &self.0.cause {
+            Cause::Vault(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether data is damaged or is not what was written.
+    pub fn is_damage(&self) -> bool {
+        match &self.0.cause {
+            Cause::Mismatch(_) => true,
+            Cause::Vault(error) => error.kind() == VaultErrorKind::Damaged,
+            Cause::Engine(error) => error.kind() == engine::ErrorKind::Damaged,
+            Cause::Unfit { .. } => false,
+        }
+    }
+
+    /// What is left behind after an error, where cleaning up failed, too.
+    pub fn aftermath(&self) -> Option<&str> {
+        self.0.aftermath.as_deref()
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<&str> {
+        match &self.0.cause {
+            Cause::Engine(error) => error.hint(),
+            Cause::Vault(error) => error.hint(),
+            Cause::Mismatch(_) => Some("run `dbkeep backup verify` to see whether the vault is damaged"),
+            Cause::Unfit { hint, .. } => Some(hint),
+        }
+    }
+
+    fn cause(&self) -> &dyn fmt::Display {
+        match &self.0.cause {
+            Cause::Engine(error) => error,
+            Cause::Vault(error) => error,
+            Cause::Mismatch(message) | Cause::Unfit { message, .. } => message,
+        }
+    }
+}
+
+impl fmt::Display for BackupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(context) = &self.0.context {
+            write!(f, "{context}: ")?;
+        }
+        self.cause().fmt(f)?;
+        match &self.0.aftermath {
+            Some(trouble) => write!(f, " (and while cleaning up: {trouble})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for BackupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.cause {
+            Cause::Engine(error) => f.debug_tuple("BackupError").field(error).finish(),
+            Cause::Vault(error) => f.debug_tuple("BackupError").field(error).finish(),
+            Cause::Mismatch(_) | Cause::Unfit { .. } => write!(f, "BackupError({self})"),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.cause {
+            Cause::Engine(error) => error.source(),
+            Cause::Vault(error) => error.source(),
+            Cause::Mismatch(_) | Cause::Unfit { .. } => None,
+        }
+    }
+}
+
+impl From<engine::Error> for BackupError {
+    fn from(error: engine::Error) -> Self {
+        Self::new(Cause::Engine(error))
+    }
+}
+
+impl From<VaultError> for BackupError {
+    fn from(error: VaultError) -> Self {
+        Self::new(Cause::Vault(error))
+    }
+}
