@@ -1,1 +1,72 @@
-//! The dbkeep program: keep an application's database from the command line.
+//! The `dbkeep` program as a library: arguments, configuration, terminal text and exit codes.
+
+mod aliases;
+mod args;
+mod commands;
+mod config;
+mod confirm;
+mod error;
+mod exit_code;
+mod interrupt;
+mod logging;
+mod output;
+mod progress;
+mod table;
+
+use crate::commands::Context;
+use crate::config::Chosen;
+use crate::confirm::Consent;
+use crate::output::{Color, Output};
+use clap::Parser;
+use std::ffi::OsString;
+
+pub use exit_code::ExitCode;
+
+/// Runs the program with these arguments, the first being its own name, and says how it ended.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
+    let arguments = aliases::expand(arguments);
+    // Wanted before the arguments are known to be right, so that complaints about them are JSON, too.
+    let json = arguments.iter().any(|argument| argument == "--json");
+    match args::Cli::try_parse_from(arguments) {
+        Ok(cli) => run(cli).into(),
+        Err(error) if json && error.use_stderr() => {
+            let message = error.render().to_string();
+            let mut lines = message.lines().filter(|line| !line.trim().is_empty());
+            let first = lines.next().unwrap_or("the command line is wrong").trim_start_matches("error: ").to_owned();
+            let hint = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+            Output::new(true, false, 0, Color::Never).error(&error::Error::usage(first).hint(hint));
+            ExitCode::Usage.into()
+        }
+        Err(error) => {
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::Usage.into() } else { ExitCode::Done.into() }
+        }
+    }
+}
+
+fn run(cli: args::Cli) -> ExitCode {
+    let global = &cli.global;
+    let output = Output::new(global.json, global.quiet, global.verbose, global.color);
+    logging::start(&output);
+    let chosen =
+        Chosen { config: global.config.clone(), connection: global.connection.clone(), url: global.url.clone() };
+    let consent = Consent { yes: global.yes, name: global.confirm.clone() };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&error::Error::io("the asynchronous runtime cannot be started", error));
+            return ExitCode::Failed;
+        }
+    };
+    let context = Context::new(output, chosen, consent);
+    let outcome = runtime.block_on(interrupt::until_interrupted(commands::run(&context, cli.command)));
+    // What still runs in the background has nothing to say any more.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            error.code
+        }
+    }
+}

@@ -87,6 +87,11 @@ impl Output {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Whether log lines are coloured.
+    pub(crate) fn colors_on_stderr(&self) -> bool {
+        self.colors(&io::stderr())
+    }
+
     fn colors(&self, stream: &impl IsTerminal) -> bool {
         match self.color {
             ColorChoice::Never => false,

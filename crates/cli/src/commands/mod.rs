@@ -1,0 +1,91 @@
+//! The commands, one file each.
+
+mod completions;
+mod config;
+mod health;
+mod init;
+mod query;
+mod schema;
+
+use crate::args::Command;
+use crate::config::{Chosen, Config, Connection, Variables, load};
+use crate::confirm::Consent;
+use crate::error::{Error, Result, connecting};
+use crate::exit_code::ExitCode;
+use crate::output::Output;
+use dbkeep::{Database, Settings};
+use std::path::PathBuf;
+
+/// What every command has to hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) chosen: Chosen,
+    pub(crate) consent: Consent,
+    /// The folder commands work in; the current one when absent.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl Context {
+    pub(crate) fn new(output: Output, chosen: Chosen, consent: Consent) -> Self {
+        Self { output, chosen, consent, folder: None }
+    }
+
+    /// The folder commands work in.
+    pub(crate) fn here(&self) -> Result<PathBuf> {
+        match &self.folder {
+            Some(folder) => Ok(folder.clone()),
+            None => std::env::current_dir().map_err(|error| Error::io("the current folder cannot be found", error)),
+        }
+    }
+
+    /// The configuration, every source taken into account.
+    pub(crate) fn config(&self) -> Result<Config> {
+        load(&self.chosen, Variables::of_process(), &self.here()?)
+    }
+}
+
+impl Config {
+    /// The connection that is meant.
+    pub(crate) fn connection(&self) -> Result<&Connection> {
+        self.connections
+            .get(&self.default)
+            .ok_or_else(|| Error::configuration(format!("there is no connection named {:?}", self.default)))
+    }
+
+    /// The settings of the connection that is meant, ready to connect with.
+    pub(crate) fn settings(&self) -> Result<&Settings> {
+        let settings = &self.connection()?.settings;
+        let options = &settings.options;
+        if options.engine.location() != dbkeep::engine::Location::File && options.database.is_empty() {
+            return Err(Error::configuration(format!("the URL of connection {:?} names no database", settings.name))
+                .hint("add its name at the end, as in …@host/name"));
+        }
+        Ok(settings)
+    }
+
+    /// Opens the database that is meant.
+    pub(crate) async fn open(&self) -> Result<Database> {
+        open(self.settings()?.clone()).await
+    }
+}
+
+/// Opens a database for a command: one that ends soon, and so needs few connections.
+pub(crate) async fn open(mut settings: Settings) -> Result<Database> {
+    settings.pool.min = settings.pool.min.min(1);
+    let target = settings.options.target();
+    Database::open(settings).await.map_err(|error| connecting(error, &target))
+}
+
+/// Runs a command.
+pub(crate) async fn run(context: &Context, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::run(context, &args),
+        Command::Query(args) => query::run(context, &args).await,
+        Command::Schema(args) => schema::run(context, args.command).await,
+        Command::Health(args) => health::run(context, &args).await,
+        Command::Config(args) => config::run(context, args.command),
+        Command::Completions(args) => completions::run(context, &args),
+        _ => Err(Error::failed("not yet")),
+    }
+}
