@@ -26,6 +26,8 @@ mod error;
 mod fingerprint;
 mod health;
 mod manage;
+pub mod migrate;
+pub mod seed;
 mod settings;
 mod statistics;
 mod table;

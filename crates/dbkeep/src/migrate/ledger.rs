@@ -1,0 +1,283 @@
+//! The ledger: the table that remembers which migrations took effect, and how far one came that did not.
+
+use super::error::During as _;
+use super::{Error, ErrorKind, Result};
+use dbkeep_engine::{self as engine, CatalogOptions, Connection, Row};
+use dbkeep_sql::{
+    ColumnType, Compile, CreateTable, DateTime, Ident, Value, col, column, create_table, delete_from, insert_into, select, update,
+};
+use jiff::Timestamp;
+
+/// How far a migration came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    /// Its up part took effect.
+    Applied,
+    /// Its up part is under way, or was when its run was cut off.
+    UpRunning,
+    /// A statement of its up part failed; those before it took effect.
+    UpFailed,
+    /// As `UpRunning`, of the down part.
+    DownRunning,
+    /// As `UpFailed`, of the down part.
+    DownFailed,
+}
+
+impl State {
+    const NAMES: [(State, &'static str); 5] = [
+        (State::Applied, "applied"),
+        (State::UpRunning, "up_running"),
+        (State::UpFailed, "up_failed"),
+        (State::DownRunning, "down_running"),
+        (State::DownFailed, "down_failed"),
+    ];
+
+    fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(state, _)| *state == self).map_or("applied", |(_, name)| name)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| *name == text).map(|(state, _)| *state)
+    }
+}
+
+/// One row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Counts up in the order in which migrations were applied.
+    pub(crate) id: i64,
+    pub(crate) migration: String,
+    pub(crate) batch: i64,
+    pub(crate) state: State,
+    /// When it was finished; when it was begun, while it is not.
+    pub(crate) executed_at: Timestamp,
+    pub(crate) duration_ms: i64,
+    /// Of the up part, as it was applied.
+    pub(crate) checksum: String,
+    /// How many statements of the part that is or was under way took effect.
+    pub(crate) statements_done: i64,
+    /// The checksum of those statements.
+    pub(crate) done_checksum: String,
+    pub(crate) engine: String,
+    pub(crate) executed_by: Option<String>,
+    /// What the server said when a statement failed.
+    pub(crate) error: Option<String>,
+}
+
+const COLUMNS: [&str; 12] = [
+    "id",
+    "migration",
+    "batch",
+    "state",
+    "executed_at",
+    "duration_ms",
+    "checksum",
+    "statements_done",
+    "done_checksum",
+    "engine",
+    "executed_by",
+    "error",
+];
+
+/// The ledger's table.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    table: Ident,
+}
+
+impl Ledger {
+    pub(crate) fn new(table: Ident) -> Self {
+        Self { table }
+    }
+
+    /// The table's name.
+    pub(crate) fn name(&self) -> &str {
+        self.table.as_str()
+    }
+
+    fn definition(&self) -> CreateTable {
+        use ColumnType::{BigInt, Char, Timestamp, Varchar};
+        create_table(&self.table)
+            .if_not_exists()
+            .column(column("id", BigInt).primary_key())
+            .column(column("migration", Varchar(255)).unique())
+            .column(column("batch", BigInt))
+            .column(column("state", Varchar(16)))
+            .column(column("executed_at", Timestamp))
+            .column(column("duration_ms", BigInt))
+            .column(column("checksum", Char(64)))
+            .column(column("statements_done", BigInt))
+            .column(column("done_checksum", Varchar(64)))
+            .column(column("engine", Varchar(100)))
+            .column(column("executed_by", Varchar(255)).nullable())
+            .column(column("error", Varchar(1000)).nullable())
+    }
+
+    /// Makes the table where there is none.
+    pub(crate) async fn create(&self, connection: &mut Connection) -> Result<()> {
+        self.run(connection, &self.definition(), format!("create the ledger {}", self.name())).await?;
+        Ok(())
+    }
+
+    /// Reads every row in the order of application; none where there is no table.
+    pub(crate) async fn read(&self, connection: &mut Connection) -> Result<Vec<Entry>> {
+        let doing = format!("read the ledger {}", self.name());
+        let mut options = CatalogOptions::default().tables([self.name()]);
+        options.sizes = false;
+        let catalog = connection.catalog(&options).await.during(&doing)?;
+        let Some(table) = catalog.table(self.name()) else { return Ok(Vec::new()) };
+        if let Some(missing) = COLUMNS.iter().find(|name| !table.columns.iter().any(|column| column.name == **name)) {
+            return Err(Error::new(
+                ErrorKind::Database,
+                format!("the table {} is not the ledger of these migrations: it has no column {missing}", self.name()),
+            )
+            .with_hint("give the ledger another name, if this table belongs to something else"));
+        }
+        let query = select().columns(COLUMNS).from(&self.table).order_by("id");
+        let compiled = query.compile(&*connection.dialect()).map_err(|error| self.unbuildable(error))?;
+        let rows = connection.query(&compiled.sql, &compiled.params).await.during(&doing)?;
+        rows.iter().map(entry).collect::<engine::Result<_>>().during(&doing)
+    }
+
+    /// Adds a row. Its id is the caller's to choose, since the lock is held: ids have no gaps then, and show the order.
+    pub(crate) async fn insert(&self, connection: &mut Connection, entry: &Entry) -> Result<()> {
+        let statement = insert_into(&self.table).columns(COLUMNS).row(values(entry));
+        self.run(connection, &statement, self.recording(&entry.migration)).await?;
+        Ok(())
+    }
+
+    /// Writes the row of a migration anew.
+    pub(crate) async fn update(&self, connection: &mut Connection, entry: &Entry) -> Result<()> {
+        let fields = COLUMNS.into_iter().zip(values(entry)).filter(|(column, _)| !["id", "migration"].contains(column));
+        self.set(connection, &entry.migration, fields).await
+    }
+
+    /// Records that one more statement took effect.
+    pub(crate) async fn advance(&self, connection: &mut Connection, entry: &Entry) -> Result<()> {
+        let fields = [
+            ("statements_done", entry.statements_done.into()),
+            ("done_checksum", (&entry.done_checksum).into()),
+        ];
+        self.set(connection, &entry.migration, fields).await
+    }
+
+    /// Records that a statement failed; how many took effect before it stands there already.
+    pub(crate) async fn fail(&self, connection: &mut Connection, entry: &Entry) -> Result<()> {
+        let fields = [
+            ("state", entry.state.as_str().into()),
+            ("duration_ms", entry.duration_ms.into()),
+            ("error", entry.error.clone().into()),
+        ];
+        self.set(connection, &entry.migration, fields).await
+    }
+
+    async fn set(
+        &self,
+        connection: &mut Connection,
+        migration: &str,
+        fields: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Result<()> {
+        let start = update(&self.table).filter(col("migration").eq(migration));
+        let statement = fields.into_iter().fold(start, |statement, (column, value)| statement.set(column, value));
+        if self.run(connection, &statement, self.recording(migration)).await? == 0 {
+            return Err(Error::new(
+                ErrorKind::Database,
+                format!("the row of {migration} is gone from the ledger {}", self.name()),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes a migration's row away.
+    pub(crate) async fn delete(&self, connection: &mut Connection, migration: &str) -> Result<()> {
+        let statement = delete_from(&self.table).filter(col("migration").eq(migration));
+        self.run(connection, &statement, self.recording(migration)).await?;
+        Ok(())
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    async fn run(&self, connection: &mut Connection, statement: &(dyn Compile + Sync), doing: String) -> Result<u64> {
+        let compiled = statement.compile(&*connection.dialect()).map_err(|error| self.unbuildable(error))?;
+        Ok(connection.execute(&compiled.sql, &compiled.params).await.during(doing)?.rows_affected)
+    }
+
+    fn unbuildable(&self, error: dbkeep_sql::CompileError) -> Error {
+        Error::new(ErrorKind::Database, format!("the ledger cannot be called {}", self.name()))
+            .with_hint(error.hint())
+            .with_source(error)
+    }
+
+    fn recording(&self, migration: &str) -> String {
+        format!("record {migration} in the ledger {}", self.name())
+    }
+}
+
+/// The values of an entry in the order of [`COLUMNS`].
+fn values(entry: &Entry) -> Vec<Value> {
+    vec![
+        entry.id.into(),
+        (&entry.migration).into(),
+        entry.batch.into(),
+        entry.state.as_str().into(),
+        Value::Timestamp(date_time(entry.executed_at)),
+        entry.duration_ms.into(),
+        (&entry.checksum).into(),
+        entry.statements_done.into(),
+        (&entry.done_checksum).into(),
+        (&entry.engine).into(),
+        entry.executed_by.clone().into(),
+        entry.error.clone().into(),
+    ]
+}
+
+/// To the microsecond, which is what databases keep.
+fn date_time(timestamp: Timestamp) -> DateTime {
+    DateTime::from_micros_since_epoch(timestamp.as_microsecond().into()).unwrap_or_default()
+}
+
+fn timestamp(date_time: DateTime) -> Option<Timestamp> {
+    Timestamp::from_microsecond(i64::try_from(date_time.micros_since_epoch()).ok()?).ok()
+}
+
+fn entry(row: &Row) -> engine::Result<Entry> {
+    let unreadable = |column: &str, value: &str| {
+        engine::Error::new(engine::ErrorKind::Decode, format!("column {column:?} of the ledger holds {value:?}"))
+    };
+    let state: String = row.get("state")?;
+    let executed_at: DateTime = row.get("executed_at")?;
+    Ok(Entry {
+        id: row.get("id")?,
+        migration: row.get("migration")?,
+        batch: row.get("batch")?,
+        state: State::parse(&state).ok_or_else(|| unreadable("state", &state))?,
+        executed_at: timestamp(executed_at).ok_or_else(|| unreadable("executed_at", &executed_at.to_string()))?,
+        duration_ms: row.get("duration_ms")?,
+        checksum: row.get("checksum")?,
+        statements_done: row.get("statements_done")?,
+        done_checksum: row.get("done_checksum")?,
+        engine: row.get("engine")?,
+        executed_by: row.get("executed_by")?,
+        error: row.get("error")?,
+    })
+}
+
+#[cfg(test)]
+impl Entry {
+    /// An entry of an applied migration, for tests.
+    pub(crate) fn applied(id: i64, batch: i64, migration: &str, checksum: &str) -> Self {
+        Self {
+            id,
+            migration: migration.to_owned(),
+            batch,
+            state: State::Applied,
+            executed_at: Timestamp::UNIX_EPOCH,
+            duration_ms: 1,
+            checksum: checksum.to_owned(),
+            statements_done: 1,
+            done_checksum: String::new(),
+            engine: "Test 1".to_owned(),
+            executed_by: None,
+            error: None,
+        }
+    }
+}

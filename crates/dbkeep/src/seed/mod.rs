@@ -1,0 +1,1 @@
+//! Seeds: rows that an application needs, as files that can be run any number of times.
