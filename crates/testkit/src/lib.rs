@@ -20,6 +20,8 @@
 //! A failure in here is a failed test: functions panic with what went wrong rather than return errors.
 
 mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod data;
 mod database;
 mod guard;

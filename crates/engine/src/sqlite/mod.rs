@@ -4,7 +4,7 @@ mod catalog;
 mod connection;
 mod control;
 
-mod dialect;
+pub(crate) mod dialect;
 mod errors;
 mod lock;
 mod open;
