@@ -42,7 +42,7 @@ pub(crate) async fn acquire<M: Manage>(
         });
         match joined {
             Join::Queued(id) => break QueuePlace { shared, id, receiver, left: false },
-            Join::Refused(refusal) => return Err(call.refused(refusal, None)),
+            Join::Refused(refusal) => return Err(call.refused(refusal)),
             Join::Lent(seat, connection) => {
                 let parcel = Parcel::new(Arc::clone(shared), seat, connection, Duration::ZERO);
                 if let Some(load) = parcel.inspect() {
@@ -105,9 +105,9 @@ impl<M: Manage> Call<'_, M> {
                     None => unreachable!("a parcel is full until it is unpacked"),
                 }
             }
-            Ok(Err(refusal)) => Err(self.refused(refusal, Some(0))),
+            Ok(Err(refusal)) => Err(self.refused(refusal)),
             // Whoever should have answered is gone, and with it the pool.
-            Err(_) => Err(self.refused(Refusal::Closed, None)),
+            Err(_) => Err(self.refused(Refusal::Closed)),
         }
     }
 
@@ -117,14 +117,13 @@ impl<M: Manage> Call<'_, M> {
         Lease::new(load)
     }
 
-    fn refused(&self, refusal: Refusal<Failure<M>>, position: Option<usize>) -> AcquireError<M::Error> {
+    fn refused(&self, refusal: Refusal<Failure<M>>) -> AcquireError<M::Error> {
         let (kind, phase, failure) = match refusal {
             Refusal::OpenFailed(failure) => (AcquireErrorKind::OpenFailed, AcquirePhase::Open, Some(failure)),
             Refusal::Closed => (AcquireErrorKind::Closed, AcquirePhase::Queue, None),
             Refusal::Shed => (AcquireErrorKind::Shed, AcquirePhase::Queue, None),
         };
-        let position = position.filter(|_| kind == AcquireErrorKind::Timeout);
-        self.failed(kind, phase, position, failure)
+        self.failed(kind, phase, None, failure)
     }
 
     fn failed(

@@ -16,8 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The most connections there may be at once, those being opened or closed included. Default 10: databases answer
-    /// fastest with few connections, about twice the server's cores.
+    /// The most connections there may be at once, those being opened or closed included, broken ones not. Default 10:
+    /// databases answer fastest with few connections, about twice the server's cores.
     pub max: usize,
     /// How many connections are kept open even when nobody needs them. Default 2.
     pub min: usize,

@@ -87,9 +87,9 @@ impl<M: Manage> Drop for Lease<M> {
             // The borrower did not get to its end, and what it left need not show in the connection's own state.
             state = State::NeedsReset;
         }
-        let used = *self.used.get_mut();
-        let returned =
-            shared.step(|ledger, tasks| ledger.give_back(seat, connection, state, used, Instant::now(), tasks));
+        let now = Instant::now();
+        let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&connection, now));
+        let returned = shared.step(|ledger, tasks| ledger.give_back(seat, connection, state, proven, now, tasks));
         report(&shared, &returned);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Instant;
 
 /// Opens, checks, cleans and closes the connections of one pool.
 ///
@@ -56,8 +57,19 @@ pub trait Manage: Send + Sync + 'static {
     /// They are logged; nothing else depends on them.
     fn close(&self, connection: Self::Connection) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// When the other side last answered on this connection, if the connection keeps that. From it the pool reckons whether
+    /// a check is due. Default: `None`; then a connection that was used and came back clean is taken to have worked until
+    /// it came back, which is too kind to one whose borrower kept it long after its last answer.
+    fn last_answer(&self, connection: &Self::Connection) -> Option<Instant> {
+        let _ = connection;
+        None
+    }
+
     /// Whether trying to open again cannot help until somebody changes something: a wrong password, an unknown database,
     /// a certificate that is not trusted. Default: no error is.
+    ///
+    /// After such an error the pool opens nothing by itself; it tries again when somebody asks, with a pause of up to five
+    /// seconds between attempts, during which callers are told the error at once.
     fn is_permanent(&self, error: &Self::Error) -> bool {
         let _ = error;
         false

@@ -120,6 +120,13 @@ impl<M: Manage> Shared<M> {
         catch_unwind(AssertUnwindSafe(|| self.manager.state(connection))).unwrap_or(State::Broken)
     }
 
+    /// When a connection that was used and is clean last worked; at the latest `now`.
+    pub(crate) fn answered_at(&self, connection: &M::Connection, now: Instant) -> Instant {
+        catch_unwind(AssertUnwindSafe(|| self.manager.last_answer(connection)))
+            .unwrap_or(None)
+            .map_or(now, |at| Instant::from_std(at).min(now))
+    }
+
     /// Stops lending and ends the pool's tasks.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         self.closing.send_replace(true);

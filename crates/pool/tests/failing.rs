@@ -60,6 +60,40 @@ async fn all_who_wait_are_told_a_permanent_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_permanent_error_is_told_at_once_even_while_another_open_hangs() {
+    let world = World::new();
+    let pool = world.pool(lazy(3));
+    let wait = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.acquire().await.map(drop) })
+    };
+    world.open.set(Step::Never);
+    let first = wait();
+    at_rest().await;
+    world.open.set(Step::FailsForGood);
+    let before = Instant::now();
+    for waiter in [wait(), first] {
+        assert_eq!(waiter.await.unwrap().unwrap_err().kind(), AcquireErrorKind::OpenFailed);
+    }
+    assert_eq!(before.elapsed(), seconds(0));
+
+    // One that may pass is not, as long as the other open may succeed.
+    let world = World::new();
+    let pool = world.pool(lazy(3));
+    let wait = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.acquire().await.map(drop) })
+    };
+    world.open.set(Step::Slow);
+    let first = wait();
+    at_rest().await;
+    world.open.set(Step::Fails);
+    for waiter in [wait(), first] {
+        waiter.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_open_that_fails_does_not_fail_who_can_be_served_otherwise() {
     for step in [Step::Fails, Step::FailsForGood] {
         let world = World::new();

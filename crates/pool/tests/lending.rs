@@ -114,6 +114,52 @@ async fn lending_without_use_proves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn opening_and_checking_prove_as_much_as_use() {
+    let world = World::new();
+    let pool = world.pool(lazy(1));
+    world.open.set(Step::Slow);
+    drop(pool.acquire().await.unwrap());
+    drop(pool.acquire().await.unwrap());
+    assert_eq!(world.check.calls(), 0);
+    pass(seconds(1)).await;
+    drop(pool.acquire().await.unwrap());
+    drop(pool.acquire().await.unwrap());
+    assert_eq!(world.check.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_knows_its_last_answer_is_believed() {
+    let world = World::new();
+    let pool = world.pool(lazy(1));
+    let mut lease = pool.acquire().await.unwrap();
+    pass(seconds(10)).await;
+    lease.answered = Some(Instant::now().into_std());
+    pass(millis(300)).await;
+    drop(lease);
+    drop(pool.acquire().await.unwrap());
+    assert_eq!(world.check.calls(), 0);
+    pass(millis(300)).await;
+    drop(pool.acquire().await.unwrap());
+    assert_eq!(world.check.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_too_gets_only_what_has_worked_lately() {
+    let world = World::new();
+    let pool = world.pool(lazy(1));
+    let unused = pool.acquire().await.unwrap();
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire().await.map(|lease| lease.id) }
+    });
+    pass(seconds(2)).await;
+    world.check.set(Step::Fails);
+    drop(unused);
+    assert_eq!(waiter.await.unwrap().unwrap(), 1);
+    assert_eq!(world.check.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_fails_its_check_is_replaced() {
     let world = World::new();
     let pool = world.pool(lazy(1));
@@ -179,6 +225,31 @@ async fn try_acquire_takes_what_is_idle_and_never_waits() {
     assert!(pool.try_acquire().is_err());
     drop(lease);
     assert_eq!(world.check.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_acquire_does_not_go_ahead_of_who_waits_for_a_check() {
+    let world = World::new();
+    let pool = world.pool(lazy(2));
+    drop((pool.acquire().await.unwrap(), pool.acquire().await.unwrap()));
+    pass(seconds(1)).await;
+    world.check.set(Step::Slow);
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire().await.map(drop) }
+    });
+    at_rest().await;
+    assert_eq!((pool.stats().waiting, pool.stats().idle), (1, 1));
+    assert_eq!(pool.try_acquire().unwrap_err().kind(), AcquireErrorKind::Exhausted);
+    waiter.await.unwrap().unwrap();
+}
+
+#[test]
+fn handles_leases_and_errors_can_cross_threads() {
+    fn is_send_and_sync<T: Send + Sync + 'static>() {}
+    is_send_and_sync::<dbkeep_pool::Pool<Fake>>();
+    is_send_and_sync::<dbkeep_pool::Lease<Fake>>();
+    is_send_and_sync::<dbkeep_pool::AcquireError<Refused>>();
 }
 
 #[tokio::test(start_paused = true)]

@@ -140,6 +140,26 @@ async fn in_a_full_pool_aged_connections_go_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_a_full_pool_nothing_waits_for_a_replacement_that_has_no_room() {
+    let world = World::new();
+    let pool = world.pool(Config::new().max(2).min(2).connect_timeout(seconds(1000)));
+    at_rest().await;
+    pass(seconds(3601)).await;
+    assert_eq!((pool.stats().closed(CloseReason::Lifetime), pool.stats().idle), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_aged_while_it_was_lent_goes_when_it_is_idle() {
+    let world = World::new();
+    let pool = world.pool(lazy(2).connect_timeout(seconds(1000)));
+    let lease = pool.acquire().await.unwrap();
+    pass(seconds(3650)).await;
+    drop(lease);
+    at_rest().await;
+    assert_eq!((pool.stats().closed(CloseReason::Lifetime), pool.stats().size), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_aged_connection_is_retired_when_it_comes_back() {
     let world = World::new();
     let pool = world.pool(lazy(1));

@@ -146,7 +146,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             }
             self.idle.pop();
             let loan = Loan { since: now, location, waited: Duration::ZERO, leaked: false };
-            return self.lend(place, loan);
+            return Some(self.lend(place, loan));
         }
         None
     }
@@ -196,19 +196,20 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     // ---- coming back -------------------------------------------------------------------------------------------
 
-    /// A borrower is done. `used`: it had its hands on the connection, so a clean state proves that the connection works.
+    /// A borrower is done. `proven`: when the connection last worked, if the borrower used it.
     pub(crate) fn give_back(
         &mut self,
         seat: Seat,
         connection: C,
         state: State,
-        used: bool,
+        proven: Option<Instant>,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) -> Return {
         let returned = self.end_loan(&seat, now);
-        if used && state == State::Clean {
-            self.slots.at_mut(seat.0).proven_at = now;
+        if let Some(at) = proven {
+            let slot = self.slots.at_mut(seat.0);
+            slot.proven_at = slot.proven_at.max(at);
         }
         self.sort(seat, connection, state, now, tasks);
         returned

@@ -254,7 +254,9 @@ impl World {
 
     fn give_back(&mut self, state: State, used: bool) -> bool {
         self.lent.pop().is_some_and(|(seat, connection)| {
-            self.step(|ledger, now, tasks| ledger.give_back(seat, connection, state, used, now, tasks));
+            self.step(|ledger, now, tasks| {
+                ledger.give_back(seat, connection, state, used.then_some(now), now, tasks);
+            });
             true
         })
     }

@@ -8,11 +8,17 @@ use super::{Ledger, Mode};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
-    /// A connection is fit to be lent: to the first in the queue, or to lie idle, unless its time is over.
+    /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
+    /// to lie idle; unless its time is over.
     pub(super) fn settle(&mut self, seat: Seat, connection: C, now: Instant, tasks: &mut Tasks<C, W, F>) {
         if let Some(reason) = self.retirement(seat.0, now) {
             self.close_in_place(seat, connection, reason, now, tasks);
             self.pump(now, tasks);
+            return;
+        }
+        if !self.waiters.is_empty() && self.is_stale(seat.0, now) {
+            self.slots.turn(seat.0, Phase::Checking { slow: false });
+            tasks.push(Task::Check { seat, connection });
             return;
         }
         if let Some(waiter) = self.waiters.pop_front() {
@@ -32,12 +38,16 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Lends an idle connection that has been taken off the idle list.
-    pub(super) fn lend(&mut self, place: usize, loan: Loan) -> Option<(Seat, C)> {
-        match self.slots.turn(place, Phase::Lent(loan)) {
-            Phase::Idle(connection) => {
-                self.count_loan(place, &loan);
-                Some((Seat(place), connection))
-            }
+    pub(super) fn lend(&mut self, place: usize, loan: Loan) -> (Seat, C) {
+        let lent = self.pick_up(place, Phase::Lent(loan));
+        self.count_loan(place, &loan);
+        lent
+    }
+
+    /// Puts an idle slot, which has been taken off the idle list, to another use.
+    fn pick_up(&mut self, place: usize, phase: Phase<C>) -> (Seat, C) {
+        match self.slots.turn(place, phase) {
+            Phase::Idle(connection) => (Seat(place), connection),
             other => unreachable!("the idle list named a slot that was {}", other.name()),
         }
     }
@@ -58,7 +68,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         while self.mode == Mode::Lending {
             if self.waiters.len() > self.slots.tally().coming() {
                 if let Some(place) = self.idle.pop() {
-                    self.ready(place, now, tasks);
+                    let (seat, connection) = self.pick_up(place, Phase::Checking { slow: false });
+                    self.settle(seat, connection, now, tasks);
                     continue;
                 }
             } else if !self.wants_refill(now) {
@@ -71,20 +82,6 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             }
             let seat = self.slots.claim(self.generation, now);
             tasks.push(Task::Open { seat });
-        }
-    }
-
-    /// Makes an idle connection ready for the first in the queue.
-    fn ready(&mut self, place: usize, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        if let Some(reason) = self.retirement(place, now) {
-            self.close_idle(place, reason, now, tasks);
-            return;
-        }
-        let stale = self.is_stale(place, now);
-        match self.slots.turn(place, Phase::Checking { slow: false }) {
-            Phase::Idle(connection) if stale => tasks.push(Task::Check { seat: Seat(place), connection }),
-            Phase::Idle(connection) => self.settle(Seat(place), connection, now, tasks),
-            other => unreachable!("the idle list named a slot that was {}", other.name()),
         }
     }
 
@@ -157,12 +154,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Closes an idle connection that has been taken off the idle list.
     pub(super) fn close_idle(&mut self, place: usize, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        match self.slots.turn(place, Phase::Closing) {
-            Phase::Idle(connection) => {
-                self.say_goodbye(place, Place::Seat(Seat(place)), connection, reason, now, tasks)
-            }
-            other => unreachable!("the idle list named a slot that was {}", other.name()),
-        }
+        let (seat, connection) = self.pick_up(place, Phase::Closing);
+        self.say_goodbye(place, Place::Seat(seat), connection, reason, now, tasks);
     }
 
     pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dbkeep_pool::{Config, Manage, Pool, State};
 
@@ -123,6 +123,8 @@ pub struct Fake(pub Arc<World>);
 pub struct Link {
     pub id: usize,
     pub dirty: bool,
+    /// When the other side last answered, where a test says so.
+    pub answered: Option<Instant>,
     broken: bool,
     world: Arc<World>,
 }
@@ -151,7 +153,7 @@ impl Manage for Fake {
         let alive = self.0.alive.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.peak.fetch_max(alive, Ordering::SeqCst);
         let id = self.0.next.fetch_add(1, Ordering::SeqCst);
-        Ok(Link { id, dirty: false, broken: false, world: Arc::clone(&self.0) })
+        Ok(Link { id, dirty: false, answered: None, broken: false, world: Arc::clone(&self.0) })
     }
 
     async fn check(&self, _link: &mut Link) -> Result<(), Refused> {
@@ -177,6 +179,10 @@ impl Manage for Fake {
         let done = self.0.close.run().await;
         drop(link);
         done
+    }
+
+    fn last_answer(&self, link: &Link) -> Option<Instant> {
+        link.answered
     }
 
     fn is_permanent(&self, error: &Refused) -> bool {
