@@ -1,0 +1,10 @@
+//! The vault from the outside: what is written comes back, and what goes wrong is said.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod damage;
+mod failure;
+mod killed;
+mod opening;
+mod round_trip;
+mod stock_restic;
+mod support;
