@@ -174,7 +174,7 @@ async fn without_a_transaction_a_failed_migration_goes_on_where_it_stopped() {
     let error = at(broken).up(&mut connection, &Up::default()).await.unwrap_err();
     assert_eq!(
         shown(&error),
-        "2026_01_01_000000_a.sql:5:13: 2026_01_01_000000_a failed at statement 3 of 4: no such table: b (1)\n\
+        "2026_01_01_000000_a.sql:5:1: 2026_01_01_000000_a failed at statement 3 of 4: no such table: b (1)\n\
          2 statements before it took effect and stay: correct the file from line 5 on, leave what is above it, and run \
          `migrate` again, which goes on there"
     );

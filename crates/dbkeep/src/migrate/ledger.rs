@@ -122,21 +122,28 @@ impl Ledger {
     /// Reads every row in the order of application; none where there is no table.
     pub(crate) async fn read(&self, connection: &mut Connection) -> Result<Vec<Entry>> {
         let doing = format!("read the ledger {}", self.name());
-        let mut options = CatalogOptions::default().tables([self.name()]);
-        options.sizes = false;
-        let catalog = connection.catalog(&options).await.during(&doing)?;
-        let Some(table) = catalog.table(self.name()) else { return Ok(Vec::new()) };
-        if let Some(missing) = COLUMNS.iter().find(|name| !table.columns.iter().any(|column| column.name == **name)) {
-            return Err(Error::new(
-                ErrorKind::Database,
-                format!("the table {} is not the ledger of these migrations: it has no column {missing}", self.name()),
-            )
-            .with_hint("give the ledger another name, if this table belongs to something else"));
-        }
         let query = select().columns(COLUMNS).from(&self.table).order_by("id");
         let compiled = query.compile(&*connection.dialect()).map_err(|error| self.unbuildable(error))?;
-        let rows = connection.query(&compiled.sql, &compiled.params).await.during(&doing)?;
-        rows.iter().map(entry).collect::<engine::Result<_>>().during(&doing)
+        match connection.query(&compiled.sql, &compiled.params).await {
+            Ok(rows) => rows.iter().map(entry).collect::<engine::Result<_>>().during(&doing),
+            Err(error) if error.kind() == engine::ErrorKind::NotFound => self.missing(connection, &doing).await,
+            Err(error) => Err(error).during(&doing),
+        }
+    }
+
+    /// What it means that the table, or a column of it, was not found.
+    async fn missing(&self, connection: &mut Connection, doing: &str) -> Result<Vec<Entry>> {
+        let mut options = CatalogOptions::default().tables([self.name()]);
+        options.sizes = false;
+        let catalog = connection.catalog(&options).await.during(doing)?;
+        let Some(table) = catalog.table(self.name()) else { return Ok(Vec::new()) };
+        let has = |name: &str| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let missing = COLUMNS.into_iter().find(|name| !has(name)).unwrap_or("of ours");
+        Err(Error::new(
+            ErrorKind::Database,
+            format!("the table {} is not the ledger of these migrations: it has no column {missing}", self.name()),
+        )
+        .with_hint("give the ledger another name, if this table belongs to something else"))
     }
 
     /// Adds a row. Its id is the caller's to choose, since the lock is held: ids have no gaps then, and show the order.
