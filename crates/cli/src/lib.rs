@@ -11,6 +11,7 @@ mod interrupt;
 mod logging;
 mod output;
 mod progress;
+mod state;
 mod table;
 
 use crate::commands::Context;

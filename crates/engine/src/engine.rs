@@ -2,7 +2,9 @@
 
 use crate::{ConnectOptions, Driver, Restore, RestoreOptions, Result, Snapshot, SnapshotOptions};
 use async_trait::async_trait;
+use dbkeep_sql::Dialect;
 use std::fmt;
+use std::sync::Arc;
 
 /// Where an engine's databases live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub trait Engine: fmt::Debug + Send + Sync {
 
     /// The URL schemes, the usual one first.
     fn schemes(&self) -> &'static [&'static str];
+
+    /// How it spells SQL where no server was asked: as a version does that is in common use.
+    fn dialect(&self) -> Arc<dyn Dialect>;
 
     /// Where its databases live.
     fn location(&self) -> Location;

@@ -1,10 +1,13 @@
 //! The commands, one file each.
 
+mod backup;
 mod completions;
 mod config;
 mod health;
 mod init;
+mod migrate;
 mod query;
+mod restore;
 mod schema;
 
 use crate::args::Command;
@@ -70,6 +73,23 @@ impl Config {
     }
 }
 
+/// The name of the database that is meant, as it must be typed in production: a file's name without its folders.
+pub(crate) fn database_name(config: &Config) -> Result<String> {
+    let options = &config.settings()?.options;
+    let path = std::path::Path::new(&options.database);
+    Ok(match options.engine.location() {
+        dbkeep::engine::Location::File => {
+            path.file_name().map_or_else(|| options.database.clone(), |name| name.to_string_lossy().into_owned())
+        }
+        _ => options.database.clone(),
+    })
+}
+
+/// The name of this machine, for records.
+pub(crate) fn hostname() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
 /// Opens a database for a command: one that ends soon, and so needs few connections.
 pub(crate) async fn open(mut settings: Settings) -> Result<Database> {
     settings.pool.min = settings.pool.min.min(1);
@@ -86,6 +106,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<ExitCode>
         Command::Health(args) => health::run(context, &args).await,
         Command::Config(args) => config::run(context, args.command),
         Command::Completions(args) => completions::run(context, &args),
+        Command::Migrate(args) => migrate::run(context, args).await,
+        Command::Backup(args) => backup::run(context, args).await,
+        Command::Restore(args) => restore::run(context, &args).await,
         _ => Err(Error::failed("not yet")),
     }
 }

@@ -34,6 +34,10 @@ impl Engine for MySql {
         &["mysql", "mariadb"]
     }
 
+    fn dialect(&self) -> std::sync::Arc<dyn dbkeep_sql::Dialect> {
+        std::sync::Arc::new(dialect::MySqlDialect::new(dialect::Flavor::MySql, (8, 0, 0)))
+    }
+
     fn location(&self) -> Location {
         Location::Server { default_port: 3306 }
     }

@@ -4,7 +4,7 @@ mod cache;
 mod catalog;
 mod connection;
 mod databases;
-mod dialect;
+pub(crate) mod dialect;
 mod errors;
 mod link;
 mod probe;
@@ -34,6 +34,10 @@ impl Engine for Postgres {
 
     fn schemes(&self) -> &'static [&'static str] {
         &["postgres", "postgresql", "pgsql"]
+    }
+
+    fn dialect(&self) -> std::sync::Arc<dyn dbkeep_sql::Dialect> {
+        std::sync::Arc::new(dialect::PostgresDialect::new((15, 0, 0)))
     }
 
     fn location(&self) -> Location {

@@ -39,6 +39,10 @@ impl Engine for Sqlite {
         &["sqlite", "sqlite3"]
     }
 
+    fn dialect(&self) -> std::sync::Arc<dyn dbkeep_sql::Dialect> {
+        std::sync::Arc::new(dialect::SqliteDialect::new((3, 45, 0)))
+    }
+
     fn location(&self) -> Location {
         Location::File
     }

@@ -1,0 +1,289 @@
+//! `dbkeep backup create`, `list` and `verify`
+
+use super::{Context, hostname};
+use crate::args::{Backup, BackupCommand, BackupCreate, BackupKind, BackupVerify};
+use crate::config::{Config, PassphraseSource};
+use crate::error::{Error, Result};
+use crate::exit_code::ExitCode;
+use crate::progress::Progress;
+use crate::state::State;
+use crate::table::{bytes, duration, number, table};
+use comfy_table::Cell;
+use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions};
+use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
+use jiff::Timestamp;
+use owo_colors::OwoColorize;
+use serde::Serialize;
+use serde_json::json;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub(super) async fn run(context: &Context, args: Backup) -> Result<ExitCode> {
+    match args.command {
+        None => make(context, &args.create).await,
+        Some(BackupCommand::Create(args)) => make(context, &args).await,
+        Some(BackupCommand::List) => list(context).await,
+        Some(BackupCommand::Verify(args)) => verify(context, &args).await,
+    }
+}
+
+impl From<BackupError> for Error {
+    fn from(error: BackupError) -> Self {
+        let code = match (error.engine(), error.vault()) {
+            _ if error.is_damage() => ExitCode::Damaged,
+            (Some(engine), _) => Error::from(dbkeep::engine::Error::new(engine.kind(), "")).code,
+            (_, Some(vault)) => match vault.kind() {
+                VaultErrorKind::NotAVault | VaultErrorKind::WrongPassphrase => ExitCode::Configuration,
+                VaultErrorKind::Locked => ExitCode::Locked,
+                _ => ExitCode::Failed,
+            },
+            _ => ExitCode::Refused,
+        };
+        let mut out = Error::new(code, error.to_string());
+        out.hint = error.hint().map(str::to_owned);
+        match std::error::Error::source(&error) {
+            Some(source) => out.caused_by(source),
+            None => out,
+        }
+    }
+}
+
+/// Opens the vault of a configuration; makes it first where `make` allows that.
+pub(super) async fn vault(config: &Config, make: bool) -> Result<Vault> {
+    let passphrase = passphrase(config)?;
+    let path = config.backup.path.clone();
+    let options = VaultOptions::default().compression(config.backup.compression);
+    Ok(blocking(move || {
+        Ok(if make {
+            Vault::open_or_init(path, &passphrase, &options)?
+        } else {
+            Vault::open(path, &passphrase, &options)?
+        })
+    })
+    .await?)
+}
+
+fn passphrase(config: &Config) -> Result<Passphrase> {
+    if !config.backup.encryption {
+        return Ok(Passphrase::none());
+    }
+    let source = config.backup.passphrase.as_ref().ok_or_else(|| {
+        Error::configuration("backup.encryption is true, but there is no passphrase")
+            .hint("set DBKEEP_BACKUP_PASSPHRASE, DBKEEP_BACKUP_PASSPHRASE_FILE or DBKEEP_BACKUP_PASSPHRASE_COMMAND")
+    })?;
+    let text = match source {
+        PassphraseSource::Given(secret) => secret.expose().to_owned(),
+        PassphraseSource::File(path) => std::fs::read_to_string(path).map_err(|error| {
+            Error::configuration(format!("the passphrase file {} cannot be read", path.display())).caused_by(&error)
+        })?,
+        PassphraseSource::Command(command) => from_command(command)?,
+    };
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Error::configuration("the backup passphrase is empty")
+            .hint("an empty passphrase protects nothing; with backup.encryption = false none is needed")),
+        text => Ok(Passphrase::new(text)),
+    }
+}
+
+/// What a command of the user's own prints, as a password manager does.
+fn from_command(command: &str) -> Result<String> {
+    let failed = || Error::configuration("DBKEEP_BACKUP_PASSPHRASE_COMMAND failed");
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed().caused_by(&error))?;
+    if !output.status.success() {
+        return Err(failed().context(format!("the command ended with {}", output.status)));
+    }
+    String::from_utf8(output.stdout).map_err(|_| failed().context("what the command printed is not UTF-8"))
+}
+
+async fn make(context: &Context, args: &BackupCreate) -> Result<ExitCode> {
+    let config = context.config()?;
+    let summary = back_up(context, &config, args).await?;
+    if context.output.json {
+        context.output.document(&summary)?;
+    } else {
+        print_summary(context, &summary);
+    }
+    Ok(ExitCode::Done)
+}
+
+/// The backup that `migrate --backup` makes first.
+pub(super) async fn before_migrating(context: &Context, config: &Config) -> Result<()> {
+    let args = BackupCreate { kind: BackupKind::Full, tag: Some("before-migrate".to_owned()) };
+    let summary = back_up(context, config, &args)
+        .await
+        .map_err(|error| error.context("nothing was migrated: the backup before it failed"))?;
+    context.output.note(format_args!("backed up first: {}", short(&summary.id)));
+    Ok(())
+}
+
+/// Backs the database up, showing progress.
+pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCreate) -> Result<Summary> {
+    let settings = config.settings()?;
+    let vault = vault(config, true).await?;
+    let progress: Arc<OnceLock<Progress>> = Arc::default();
+    let (output, shown, sized) = (context.output, progress.clone(), progress.clone());
+    let mut options = CreateOptions::default();
+    options.kind = match args.kind {
+        BackupKind::Full => Kind::Full,
+        BackupKind::Incremental => Kind::Incremental,
+    };
+    options.tag = args.tag.clone();
+    options.hostname = hostname();
+    options.on_size = Some(Arc::new(move |size| {
+        _ = sized.set(Progress::new(output, "backing up", (size > 0).then_some(size)));
+    }));
+    options.progress = Some(Arc::new(move |now| {
+        if let Some(progress) = shown.get() {
+            progress.set(now.bytes_read);
+        }
+    }));
+    let summary = create(&vault, settings, options).await;
+    if let Some(progress) = progress.get() {
+        progress.finish();
+    }
+    Ok(summary?)
+}
+
+pub(super) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+fn print_summary(context: &Context, summary: &Summary) {
+    context.output.line(format_args!(
+        "{} {} backup {} of {}: {} tables, {} rows, {} read, {} stored, {}",
+        "✓".green(),
+        summary.kind,
+        short(&summary.id).bold(),
+        summary.database,
+        summary.tables,
+        summary.rows,
+        bytes(summary.bytes_read),
+        bytes(summary.bytes_stored),
+        duration(Duration::from_millis(summary.duration_ms)),
+    ));
+    for warning in &summary.warnings {
+        context.output.warn(warning);
+    }
+}
+
+/// A backup as `backup list --json` shows it.
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    summary: Summary,
+    verified_at: Option<Timestamp>,
+    /// Always null in this version, which has no restore test yet.
+    tested_at: Option<Timestamp>,
+}
+
+async fn list(context: &Context) -> Result<ExitCode> {
+    let config = context.config()?;
+    let vault = vault(&config, false).await?;
+    let listing = blocking(move || Ok(vault.list()?)).await?;
+    let verified = State::open_if_there(&config).await?;
+    let mut all = Vec::new();
+    for record in &listing.backups {
+        let summary = Summary::of(record)?;
+        let verified_at = match &verified {
+            Some(state) => state.verified_at(&summary.id).await?,
+            None => None,
+        };
+        all.push(Listed { summary, verified_at, tested_at: None });
+    }
+    for damaged in &listing.damaged {
+        context.output.warn(format_args!(
+            "backup {} cannot be read: {}",
+            short(&damaged.id.to_string()),
+            damaged.error
+        ));
+    }
+    if context.output.json {
+        context.output.document(&all)?;
+    } else if all.is_empty() {
+        context.output.line("no backups yet");
+        context.output.note("next: dbkeep backup");
+    } else {
+        let mut rows = table([
+            "backup", "type", "database", "when", "tables", "rows", "read", "stored", "took", "verified", "tag",
+        ]);
+        for Listed { summary, verified_at, .. } in &all {
+            rows.add_row([
+                Cell::new(short(&summary.id)),
+                Cell::new(&summary.kind),
+                Cell::new(&summary.database),
+                Cell::new(format!("{:.0}", summary.started_at)),
+                number(summary.tables),
+                number(summary.rows),
+                number(bytes(summary.bytes_read)),
+                number(bytes(summary.bytes_stored)),
+                number(duration(Duration::from_millis(summary.duration_ms))),
+                Cell::new(verified_at.map(|when| format!("{when:.0}")).unwrap_or_default()),
+                Cell::new(summary.tag.as_deref().unwrap_or("")),
+            ]);
+        }
+        context.output.line(rows);
+    }
+    Ok(if listing.damaged.is_empty() { ExitCode::Done } else { ExitCode::Damaged })
+}
+
+async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
+    let config = context.config()?;
+    let (ok, _) = check(context, &config, args.id.as_deref()).await?;
+    Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })
+}
+
+/// Reads stored bytes back, reports, and records what was proven.
+pub(super) async fn check(context: &Context, config: &Config, which: Option<&str>) -> Result<(bool, u64)> {
+    let vault = vault(config, false).await?;
+    let (which, output) = (which.map(str::to_owned), context.output);
+    let (ids, report) = blocking(move || {
+        let mut options = VerifyOptions::default();
+        let ids = match which {
+            Some(which) => {
+                let id = vault.find(&which)?.id;
+                options.backup = Some(id);
+                vec![id]
+            }
+            None => vault.list()?.backups.iter().map(|backup| backup.id).collect(),
+        };
+        let progress = Arc::new(OnceLock::<Progress>::new());
+        options.progress = Some(Arc::new(move |done, total| {
+            progress.get_or_init(|| Progress::new(output, "verifying", Some(total))).set(done);
+        }));
+        Ok((ids, vault.verify(&options)?))
+    })
+    .await?;
+    let ok = report.is_ok();
+    if ok && !ids.is_empty() {
+        let state = State::open(config).await?;
+        for id in &ids {
+            state.record_verified(&id.to_string(), Timestamp::now()).await?;
+        }
+    }
+    let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
+    if context.output.json {
+        context.output.document(&json!({ "ok": ok, "checked_bytes": report.checked_bytes, "errors": errors }))?;
+    } else if ok {
+        let count = ids.len();
+        let plural = if count == 1 { "backup" } else { "backups" };
+        context.output.line(format_args!(
+            "{} {count} {plural} intact, {} read back",
+            "✓".green(),
+            bytes(report.checked_bytes)
+        ));
+    } else {
+        for error in &errors {
+            context.output.line(format_args!("{} {error}", "✗".red()));
+        }
+        context.output.note(
+            "hint: make a new backup now, which stores anew what is missing, and look at the disk the vault is on",
+        );
+    }
+    Ok((ok, report.checked_bytes))
+}

@@ -1,0 +1,269 @@
+//! `dbkeep migrate …`
+
+use super::Context;
+use super::backup::before_migrating;
+use crate::args::{Migrate, MigrateCommand, MigrateCreate, MigrateRollback, MigrateStatus, MigrateUp};
+use crate::config::Config;
+use crate::confirm::confirm;
+use crate::error::{Error, Location, Result};
+use crate::exit_code::ExitCode;
+use crate::output::Output;
+use crate::table::{duration, number, table};
+use comfy_table::Cell;
+use dbkeep::migrate::{
+    Allow, ErrorKind, MigrationStarted, Migrator, Plan, Progress, Report, Rollback, StatementFinished, Status, Up,
+    create,
+};
+use dbkeep::{Database, Ident};
+use jiff::Timestamp;
+use owo_colors::OwoColorize;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) async fn run(context: &Context, args: Migrate) -> Result<ExitCode> {
+    match args.command {
+        None => up(context, &args.up).await,
+        Some(MigrateCommand::Up(args)) => up(context, &args).await,
+        Some(MigrateCommand::Rollback(args)) => rollback(context, &args).await,
+        Some(MigrateCommand::Status(args)) => status(context, &args).await,
+        Some(MigrateCommand::Create(args)) => create_file(context, &args),
+    }
+}
+
+impl From<dbkeep::migrate::Error> for Error {
+    fn from(error: dbkeep::migrate::Error) -> Self {
+        let below = error.engine().map(|engine| Error::from(dbkeep::engine::Error::new(engine.kind(), "")).code);
+        let code = match error.kind() {
+            ErrorKind::Locked => ExitCode::Locked,
+            ErrorKind::Target => ExitCode::Usage,
+            ErrorKind::Drift | ErrorKind::Unfinished | ErrorKind::NoDown | ErrorKind::Exists => ExitCode::Refused,
+            _ => below.unwrap_or(ExitCode::Failed),
+        };
+        let mut out = Error::new(code, error.message());
+        out.hint = error.hint().map(str::to_owned);
+        out.location = error.location().map(place);
+        match std::error::Error::source(&error) {
+            Some(source) => out.caused_by(source),
+            None => out,
+        }
+    }
+}
+
+fn place(at: &dbkeep::migrate::Location) -> Location {
+    Location { file: at.file.display().to_string(), line: at.line, column: at.column, text: Some(at.text.clone()) }
+}
+
+/// The migrator of a configuration.
+pub(super) fn migrator(context: &Context, config: &Config) -> Result<Migrator> {
+    let folder = &config.migrations.dir;
+    if !folder.is_dir() {
+        return Err(Error::configuration(format!("there is no folder {}", folder.display()))
+            .hint("dbkeep init makes one, and migrations.dir in dbkeep.toml says where it is"));
+    }
+    let ledger = Ident::new(&config.migrations.table)
+        .map_err(|error| Error::configuration("migrations.table is wrong").caused_by(&error))?;
+    let user = config.variables.get("USER").or_else(|| config.variables.get("LOGNAME")).unwrap_or("unknown");
+    Ok(Migrator::from_directory(folder)
+        .table(ledger)
+        .executed_by(format!("{user}@{}", super::hostname()))
+        .progress(Arc::new(Shown { output: context.output })))
+}
+
+/// Shows how a run goes on.
+struct Shown {
+    output: Output,
+}
+
+impl Progress for Shown {
+    fn waiting(&self, holder: Option<&str>) {
+        let holder = holder.map(|holder| format!(", held by {holder}")).unwrap_or_default();
+        self.output.note(format_args!("waiting for another run to end{holder}"));
+    }
+
+    fn migration_started(&self, migration: &MigrationStarted<'_>) {
+        if migration.done_before > 0 {
+            self.output.note(format_args!(
+                "{}: going on after statement {} of {}",
+                migration.migration, migration.done_before, migration.statements
+            ));
+        }
+    }
+
+    fn statement_finished(&self, statement: &StatementFinished<'_>) {
+        if self.output.verbose > 0 {
+            let first = statement.sql.lines().next().unwrap_or("");
+            self.output.note(format_args!(
+                "  {}/{} line {}: {} {}",
+                statement.number,
+                statement.statements,
+                statement.line,
+                first.dimmed(),
+                duration(statement.duration)
+            ));
+        }
+    }
+
+    fn migration_finished(&self, migration: &str, took: Duration) {
+        self.output.note(format_args!("{} {migration} {}", "✓".green(), duration(took).dimmed()));
+    }
+}
+
+async fn with<T>(database: Database, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
+    let outcome = work(&database).await;
+    database.close().await;
+    outcome
+}
+
+async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
+    let config = context.config()?;
+    let migrator = migrator(context, &config)?;
+    let mut options = Up::default();
+    options.to = args.to.clone();
+    options.steps = args.steps.map(|steps| steps as usize);
+    if args.allow_out_of_order {
+        options.allow = Allow::default().out_of_order();
+    }
+    with(config.open().await?, async |database| {
+        let mut connection = database.acquire().await?;
+        let plan = migrator.plan(&mut connection, &options).await?;
+        if args.dry_run {
+            return print_plan(context, &plan);
+        }
+        if args.backup && !plan.migrations.is_empty() {
+            before_migrating(context, &config).await?;
+        }
+        let report = migrator.up(&mut connection, &options).await?;
+        drop(connection);
+        print_report(context, &report, "applied", "nothing to migrate")
+    })
+    .await?;
+    Ok(ExitCode::Done)
+}
+
+async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode> {
+    let config = context.config()?;
+    let migrator = migrator(context, &config)?;
+    let options = match (args.all, args.batch) {
+        (true, _) => Rollback::all(),
+        (_, true) => Rollback::batch(),
+        _ => Rollback::steps(args.steps as usize),
+    };
+    with(config.open().await?, async |database| {
+        let mut connection = database.acquire().await?;
+        let plan = migrator.plan_rollback(&mut connection, &options).await?;
+        if args.dry_run {
+            return print_plan(context, &plan);
+        }
+        if !plan.migrations.is_empty() {
+            let names: Vec<_> = plan.migrations.iter().map(|migration| migration.migration.as_str()).collect();
+            let what = format!("undo {}", names.join(", "));
+            // Asked in production, and for more than one step: a single rollback is everyday work in development.
+            if config.environment == crate::config::Environment::Production || args.all || args.batch || names.len() > 1
+            {
+                confirm(&context.output, &config, &context.consent, &what, &super::database_name(&config)?)?;
+            }
+        }
+        let report = migrator.rollback(&mut connection, &options).await?;
+        drop(connection);
+        print_report(context, &report, "undone", "nothing to undo")
+    })
+    .await?;
+    Ok(ExitCode::Done)
+}
+
+fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
+    if context.output.json {
+        return context.output.document(&plan.migrations);
+    }
+    if plan.migrations.is_empty() {
+        context.output.line("nothing to do");
+    }
+    for migration in &plan.migrations {
+        let transaction =
+            if migration.transaction { "in one transaction" } else { "statement by statement, no transaction" };
+        context.output.line(format_args!("-- {} ({transaction})", migration.migration));
+        for statement in &migration.statements {
+            context.output.line(format_args!("{};", statement.sql.trim_end().trim_end_matches(';')));
+        }
+        context.output.line("");
+    }
+    Ok(())
+}
+
+fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -> Result<()> {
+    if context.output.json {
+        return context.output.document(report);
+    }
+    match report.migrations.len() {
+        0 => context.output.line(nothing),
+        count => {
+            let batch = report.batch.map(|batch| format!(" in batch {batch}")).unwrap_or_default();
+            let total: u64 = report.migrations.iter().map(|migration| migration.duration_ms).sum();
+            let plural = if count == 1 { "migration" } else { "migrations" };
+            context
+                .output
+                .line(format_args!("{count} {plural} {done}{batch}, {}", duration(Duration::from_millis(total))));
+        }
+    }
+    Ok(())
+}
+
+async fn status(context: &Context, args: &MigrateStatus) -> Result<ExitCode> {
+    let config = context.config()?;
+    let migrator = migrator(context, &config)?;
+    let all = with(config.open().await?, async |database| Ok(migrator.status(&mut *database.acquire().await?).await?))
+        .await?;
+    if context.output.json {
+        context.output.document(&all)?;
+    } else {
+        print_status(&context.output, &all);
+    }
+    let pending = all.iter().any(|status| !status.applied);
+    Ok(if args.check && pending { ExitCode::Pending } else { ExitCode::Done })
+}
+
+fn print_status(output: &Output, all: &[Status]) {
+    if all.is_empty() {
+        output.line("no migrations yet");
+        output.note("next: dbkeep migrate create create_users_table");
+        return;
+    }
+    let mut rows = table(["migration", "state", "batch", "when", "took", "drift"]);
+    for status in all {
+        let state = match (&status.halfway, status.applied) {
+            (Some(halfway), _) => format!("{} after {} statements", "stopped".red(), halfway.statements_done),
+            (None, true) => "applied".green().to_string(),
+            (None, false) => "pending".yellow().to_string(),
+        };
+        rows.add_row([
+            Cell::new(&status.migration),
+            Cell::new(state),
+            number(status.batch.map(|batch| batch.to_string()).unwrap_or_default()),
+            Cell::new(status.executed_at.map(|when| format!("{when:.0}")).unwrap_or_default()),
+            number(status.duration_ms.map(|took| duration(Duration::from_millis(took))).unwrap_or_default()),
+            Cell::new(status.drift.map(|drift| drift.as_str().replace('_', " ")).unwrap_or_default()),
+        ]);
+    }
+    output.line(rows);
+    for status in all {
+        if let Some(error) = status.halfway.as_ref().and_then(|halfway| halfway.error.as_ref()) {
+            output.line(format_args!("{}: {error}", status.migration));
+        }
+    }
+}
+
+fn create_file(context: &Context, args: &MigrateCreate) -> Result<ExitCode> {
+    let config = context.config()?;
+    let dialect = config.connection()?.settings.options.engine.dialect();
+    let path = create(&config.migrations.dir, &args.name, args.table.as_deref(), &*dialect, Timestamp::now())?;
+    let here = context.here()?;
+    let shown = path.strip_prefix(&here).unwrap_or(Path::new(&path)).display().to_string();
+    if context.output.json {
+        context.output.document(&json!({ "file": shown }))?;
+    } else {
+        context.output.line(shown);
+    }
+    Ok(ExitCode::Done)
+}
