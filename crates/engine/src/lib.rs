@@ -71,3 +71,10 @@ pub use snapshot::{
 };
 pub use stream::RowStream;
 pub use transaction::{Isolation, Transaction, TransactionOptions};
+
+#[cfg(feature = "mysql")]
+pub use mysql::dialect::{Flavor, MySqlDialect};
+#[cfg(feature = "postgres")]
+pub use postgres::dialect::PostgresDialect;
+#[cfg(feature = "sqlite")]
+pub use sqlite::dialect::SqliteDialect;

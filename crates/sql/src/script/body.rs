@@ -121,6 +121,10 @@ impl Body {
 
     /// Takes note of the next token.
     pub(super) fn take(&mut self, token: &Token, text: &str) {
+        // Most of a dump are long INSERTs, in which nothing opens a body.
+        if matches!(self.stage, Stage::Plain | Stage::CopyData) {
+            return;
+        }
         match token.kind {
             Kind::Word => {
                 let word = text[token.start..token.end].to_ascii_uppercase();
@@ -194,7 +198,7 @@ impl Body {
             Stage::Copy if word == "STDIN" && self.previous == Previous::From && self.parentheses == 0 => {
                 self.stage = Stage::CopyData;
             }
-            Stage::Copy | Stage::CopyData | Stage::Rule | Stage::Plain => {}
+            Stage::Copy | Stage::Rule | Stage::CopyData | Stage::Plain => {}
         }
     }
 
