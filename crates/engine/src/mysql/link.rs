@@ -268,6 +268,8 @@ async fn greeting(conn: &mut Conn, sql: &str) -> Result<Option<(String, String, 
     while !result.is_empty() {
         rows = result.collect().await?;
     }
+    // An error of a later statement is handed out here.
+    result.drop_result().await?;
     Ok(rows.into_iter().next().and_then(|row| mysql_async::from_row_opt(row).ok()))
 }
 

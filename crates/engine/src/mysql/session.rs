@@ -101,6 +101,10 @@ impl Session {
             self.time_zone,
             self.wait_timeout
         );
+        if flavor == Flavor::MySql && version >= (8, 0, 3) {
+            // Sizes and estimates as they are, not as they were a day ago.
+            sql.push_str(", information_schema_stats_expiry = 0");
+        }
         if let Some(limit) = self.statement_timeout {
             match flavor {
                 Flavor::MariaDb if version >= (10, 1, 1) => {
@@ -171,7 +175,7 @@ mod tests {
             session("mysql://localhost/shop").unwrap().sql(Flavor::MySql, (9, 7, 0)),
             "SET NAMES utf8mb4; SET SESSION autocommit = 1, sql_select_limit = DEFAULT, group_concat_max_len = DEFAULT, \
              sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
-             ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', wait_timeout = 28800"
+             ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', wait_timeout = 28800, information_schema_stats_expiry = 0"
         );
     }
 
