@@ -2,7 +2,7 @@
 
 use super::connection::PostgresConnection;
 use super::session::quoted;
-use crate::{ConnectOptions, Driver, Error, ErrorKind, Result};
+use crate::{ConnectOptions, Driver, Error, ErrorKind, Result, Version};
 use dbkeep_sql::Value;
 
 /// Databases that are not to be created or dropped in passing.
@@ -21,14 +21,15 @@ async fn is_there(connection: &mut PostgresConnection, name: &str) -> Result<boo
     Ok(!rows.is_empty())
 }
 
-/// Creates the database; `with` is what follows its name in CREATE DATABASE.
-pub(super) async fn create(options: &ConnectOptions, with: &str) -> Result<()> {
+/// Creates the database; `with` says for a server's version what follows the name in CREATE DATABASE.
+pub(super) async fn create(options: &ConnectOptions, with: impl FnOnce(&Version) -> String) -> Result<()> {
     let name = named(options)?;
     let mut connection = maintenance(options).await?;
     if is_there(&mut connection, name).await? {
         return Err(Error::new(ErrorKind::AlreadyExists, format!("the database {name} exists already")));
     }
-    connection.execute_plain(&format!("CREATE DATABASE {} {with}", quoted(name))).await?;
+    let with = with(&connection.server().version);
+    connection.execute_plain(&format!("CREATE DATABASE {}{with}", quoted(name))).await?;
     Box::new(connection).close().await
 }
 

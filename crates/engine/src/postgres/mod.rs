@@ -1,26 +1,29 @@
 //! PostgreSQL, through tokio-postgres.
 
+mod bulk;
 mod cache;
 mod catalog;
 mod connection;
+mod copy;
 mod databases;
 pub(crate) mod dialect;
+mod dump;
 mod errors;
 mod link;
 mod probe;
 mod script;
 mod session;
+mod snapshot;
 mod socket;
 mod types;
 mod verb;
 mod watch;
 
-use crate::{
-    ConnectOptions, Driver, Engine, Error, ErrorKind, Location, Restore, RestoreOptions, Result, Snapshot,
-    SnapshotOptions,
-};
+use crate::{ConnectOptions, Driver, Engine, Location, Restore, RestoreOptions, Result, Snapshot, SnapshotOptions};
 use async_trait::async_trait;
+use bulk::PostgresRestore;
 use connection::PostgresConnection;
+use snapshot::PostgresSnapshot;
 
 /// PostgreSQL 12 and later.
 #[derive(Debug)]
@@ -53,18 +56,18 @@ impl Engine for Postgres {
     }
 
     async fn create_database(&self, options: &ConnectOptions) -> Result<()> {
-        databases::create(options, "").await
+        databases::create(options, |_| String::new()).await
     }
 
     async fn drop_database(&self, options: &ConnectOptions) -> Result<()> {
         databases::drop(options).await
     }
 
-    async fn snapshot(&self, _options: &ConnectOptions, _snapshot: &SnapshotOptions) -> Result<Box<dyn Snapshot>> {
-        Err(Error::new(ErrorKind::Unsupported, "snapshots"))
+    async fn snapshot(&self, options: &ConnectOptions, snapshot: &SnapshotOptions) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(PostgresSnapshot::open(options, snapshot).await?))
     }
 
-    async fn restore(&self, _options: &ConnectOptions, _restore: &RestoreOptions) -> Result<Box<dyn Restore>> {
-        Err(Error::new(ErrorKind::Unsupported, "restores"))
+    async fn restore(&self, options: &ConnectOptions, restore: &RestoreOptions) -> Result<Box<dyn Restore>> {
+        Ok(Box::new(PostgresRestore::open(options, restore).await?))
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Watch {
     status: AtomicU8,
     /// The server waits for COPY data and has not been told of their end.
     copying: AtomicBool,
+    /// The server refused COPY data before their end.
+    refused: AtomicBool,
     closed: AtomicBool,
     changed: Notify,
 }
@@ -53,6 +55,11 @@ impl Watch {
     /// Whether a request is known to be running.
     pub(super) fn is_busy(&self) -> bool {
         self.transaction_state() == TransactionState::Unknown
+    }
+
+    /// Whether the server has given up a COPY that still runs here.
+    pub(super) fn has_refused_copy(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -131,6 +138,7 @@ impl Ledger {
             b'Z' => {
                 self.watch.status.store(first, Ordering::Release);
                 self.watch.copying.store(false, Ordering::Release);
+                self.watch.refused.store(false, Ordering::Release);
                 self.pop();
                 self.watch.changed.notify_one();
             }
@@ -142,7 +150,9 @@ impl Ledger {
                 self.watch.copying.store(true, Ordering::Release);
                 self.watch.changed.notify_one();
             }
-            b'E' => self.watch.copying.store(false, Ordering::Release),
+            b'E' if self.watch.copying.swap(false, Ordering::AcqRel) => {
+                self.watch.refused.store(true, Ordering::Release)
+            }
             _ => {}
         }
     }
