@@ -23,6 +23,7 @@
 //! ```
 
 mod catalog;
+mod connect;
 mod connection;
 mod connection_url;
 mod decode;
@@ -37,8 +38,10 @@ mod scheme;
 mod secret;
 mod server;
 mod snapshot;
+mod standing;
 mod stream;
 mod transaction;
+mod watch;
 
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -53,7 +56,8 @@ pub use catalog::{
     Catalog, CatalogOptions, CheckConstraint, ColumnInfo, ForeignKey, Generated, Index, IndexColumn, Routine,
     RoutineKind, Sequence, Table, TableKind, Trigger, View,
 };
-pub use connection::{Condition, Connection, connect, connect_once};
+pub use connect::{connect, connect_once};
+pub use connection::{Condition, Connection};
 pub use dbkeep_sql as sql;
 pub use driver::{Driver, Executed};
 pub use engine::{Engine, Location};

@@ -1,6 +1,7 @@
 //! Rows as they come.
 
-use crate::connection::Watch;
+use crate::standing::Standing;
+use crate::watch::Watch;
 use crate::{Column, Result, Row};
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
@@ -16,21 +17,22 @@ use std::task::{Context, Poll};
 pub struct RowStream<'c> {
     columns: Arc<[Column]>,
     rows: BoxStream<'c, Result<Row>>,
-    in_flight: Option<&'c mut bool>,
-    watch: Option<Watch>,
+    standing: Option<&'c mut Standing>,
+    watch: Option<Watch<'static>>,
     read: u64,
+    is_over: bool,
 }
 
 impl<'c> RowStream<'c> {
     /// A stream from a driver's own one.
     pub fn new(columns: Arc<[Column]>, rows: BoxStream<'c, Result<Row>>) -> Self {
-        Self { columns, rows, in_flight: None, watch: None, read: 0 }
+        Self { columns, rows, standing: None, watch: None, read: 0, is_over: false }
     }
 
-    /// Clears the flag and tells the observer once the last row was read; a flag that stays set tells that the stream was
+    /// Keeps the connection and its observer posted. A connection that hears nothing of the end knows that the stream was
     /// dropped before.
-    pub(crate) fn clearing(mut self, in_flight: &'c mut bool, watch: Watch) -> Self {
-        self.in_flight = Some(in_flight);
+    pub(crate) fn on(mut self, standing: &'c mut Standing, watch: Watch<'static>) -> Self {
+        self.standing = Some(standing);
         self.watch = Some(watch);
         self
     }
@@ -40,10 +42,13 @@ impl<'c> RowStream<'c> {
         &self.columns
     }
 
-    /// The next row, or `None` after the last.
+    /// The next row, or `None` after the last and after an error.
     ///
     /// # Errors
     /// What the server says; the stream is over then.
+    ///
+    /// # Cancellation
+    /// Dropped before it is done, it loses no row.
     pub async fn next(&mut self) -> Option<Result<Row>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -53,22 +58,31 @@ impl Stream for RowStream<'_> {
     type Item = Result<Row>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
         let polled = self.rows.as_mut().poll_next(context);
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(_))) => self.read += 1,
             Poll::Ready(Some(Err(error))) => {
+                self.is_over = true;
                 if let Some(watch) = self.watch.take() {
                     watch.failed(error);
                 }
+                // Still in flight: whether the server has anything left to say, the driver knows.
+                if let Some(standing) = self.standing.as_deref_mut() {
+                    standing.failed(error);
+                }
             }
             Poll::Ready(None) => {
+                self.is_over = true;
                 let rows = self.read;
                 if let Some(watch) = self.watch.take() {
                     watch.done(rows);
                 }
-                if let Some(flag) = self.in_flight.as_deref_mut() {
-                    *flag = false;
+                if let Some(standing) = self.standing.as_deref_mut() {
+                    standing.in_flight = false;
                 }
             }
         }

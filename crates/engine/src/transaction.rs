@@ -1,7 +1,9 @@
 //! Transactions as values: commit consumes, drop rolls back, nesting makes savepoints.
 
 use crate::{Connection, Result};
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 
 /// How a transaction is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,18 +90,31 @@ impl<'c> Transaction<'c> {
     /// # Errors
     /// When the server refuses, nothing of it is kept. When the connection is lost during a commit, whether it took
     /// place is unknown; the error's kind is `ConnectionLost` then.
-    pub async fn commit(mut self) -> Result<()> {
-        self.connection.leave(self.depth, true).await?;
-        self.done = true;
-        Ok(())
+    ///
+    /// # Cancellation
+    /// Dropped before it is done, whether it took place is unknown, as after a lost connection. Of a savepoint, it did
+    /// not: where the server had been told already, the transaction around it is rolled back.
+    #[track_caller]
+    pub fn commit(self) -> impl Future<Output = Result<()>> + Send + use<'c> {
+        self.end(true, Location::caller())
     }
 
     /// Undoes everything since the transaction or the savepoint began.
     ///
     /// # Errors
-    /// When the connection is lost; the server rolls back then.
-    pub async fn rollback(mut self) -> Result<()> {
-        self.connection.leave(self.depth, false).await?;
+    /// When the connection is lost; the server rolls back then. When a statement had ended the transaction before: what
+    /// it did is not undone.
+    ///
+    /// # Cancellation
+    /// Dropped before it is done, it is done before the connection's next use.
+    #[track_caller]
+    pub fn rollback(self) -> impl Future<Output = Result<()>> + Send + use<'c> {
+        self.end(false, Location::caller())
+    }
+
+    async fn end(mut self, commit: bool, caller: &'static Location<'static>) -> Result<()> {
+        let watcher = self.connection.watch(caller);
+        self.connection.leave(self.depth, commit, watcher).await?;
         self.done = true;
         Ok(())
     }

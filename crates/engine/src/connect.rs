@@ -1,0 +1,57 @@
+//! The way to a connection: one attempt within its deadline, or several where the error can pass.
+
+use crate::{ConnectOptions, Connection, Error, ErrorKind, Result};
+use std::time::Duration;
+
+/// The pause after the first failed attempt; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause, jitter not counted.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Opens a connection and sets up its session.
+///
+/// Errors that can pass (refused, timed out, starting up, too many connections) are tried again, three times in all by
+/// default, after 1 s and 2 s with up to a half of jitter; errors that cannot (password, unknown database, TLS, a wrong
+/// option) end it at once.
+///
+/// # Errors
+/// The last attempt's, saying how many there were.
+///
+/// # Cancellation
+/// Dropped, it opens nothing.
+pub async fn connect(options: &ConnectOptions) -> Result<Connection> {
+    let attempts = options.connect_attempts.max(1);
+    let mut wait = FIRST_PAUSE;
+    for attempt in 1.. {
+        match connect_once(options).await {
+            Err(error) if error.is_transient() && attempt < attempts => {
+                // Jitter, so that a fleet that lost its server does not come back in step.
+                let pause = wait.mul_f64(1.0 + fastrand::f64() / 2.0);
+                tracing::warn!(target: "dbkeep::connect", attempt, pause_ms = pause.as_millis() as u64, %error, "connecting failed, trying again");
+                tokio::time::sleep(pause).await;
+                wait = (wait * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) if attempt > 1 => return Err(error.context(format_args!("after {attempt} attempts"))),
+            outcome => return outcome,
+        }
+    }
+    unreachable!("the loop returns on its last attempt")
+}
+
+/// Opens a connection in a single attempt, within `connect_timeout`.
+///
+/// # Errors
+/// As [`connect`], without a second try.
+///
+/// # Cancellation
+/// Dropped, it opens nothing.
+pub async fn connect_once(options: &ConnectOptions) -> Result<Connection> {
+    match tokio::time::timeout(options.connect_timeout, options.engine.connect(options)).await {
+        Ok(driver) => driver.map(Connection::new),
+        Err(_) => Err(Error::new(
+            ErrorKind::Timeout,
+            format!("connecting to {} took longer than {:?}", options.target(), options.connect_timeout),
+        )
+        .with_hint("is the host right, and does a firewall let this port through?")),
+    }
+}
