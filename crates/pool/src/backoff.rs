@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 const FIRST_PERMANENT: Duration = Duration::from_millis(500);
 const LONGEST_PERMANENT: Duration = Duration::from_secs(5);
 
-/// The pause after the `failures`-th failure in a row (the first is 1), doubling each time.
+/// The pause after the `failures`-th failure running (the first is 1), doubling each time.
 ///
 /// `chance` from 0 to 1 spreads it over 75 to 125 %, so that many programs do not come back in step.
 pub(crate) fn pause(failures: u32, permanent: bool, chance: f64) -> Duration {
