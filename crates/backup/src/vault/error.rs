@@ -57,8 +57,9 @@ impl VaultError {
         Self::build(kind, message.into(), None, None)
     }
 
+    /// Stored bytes are missing or wrong; `what` says which, as a whole statement.
     pub(super) fn damaged(what: impl fmt::Display) -> Self {
-        Self::new(VaultErrorKind::Damaged, format!("the vault is damaged: {what}"))
+        Self::new(VaultErrorKind::Damaged, what.to_string())
             .with_hint("run `dbkeep backup verify` to see which backups are affected")
     }
 
@@ -96,8 +97,8 @@ impl VaultError {
     }
 
     /// Turns an error of rustic_core into ours. If one of ours is its cause, that one is returned.
-    pub(super) fn from_rustic(doing: &str, error: Box<RusticError>) -> Self {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+    pub(super) fn from_rustic(doing: &str, error: &RusticError) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(this) = cause {
             if let Some(ours) = this.downcast_ref::<VaultError>() {
                 return ours.clone();

@@ -17,7 +17,7 @@ use super::store::Store;
 /// log2(N) for a passphrase: 128 MiB of memory, about half a second. rustic's and scrypt's recommendation; restic
 /// calibrates to the same half second.
 const STRONG_LOG_N: u8 = 17;
-/// log2(N) for the empty passphrase, which everybody knows: as cheap as may be, 1 MiB.
+/// log2(N) for a passphrase that everybody knows: cheap, 1 MiB.
 const OPEN_LOG_N: u8 = 10;
 const R: u32 = 8;
 const P: u32 = 1;
@@ -25,9 +25,21 @@ const P: u32 = 1;
 const MEMORY_LIMIT: u64 = 1 << 31;
 const WORK_LIMIT: u64 = 64;
 
-/// Writes a key file that lets `passphrase` open `master`.
-pub(super) fn add(store: &dyn Store, master: &MasterKey, passphrase: &Passphrase) -> Result<Id, VaultError> {
-    let log_n = if passphrase.is_none() { OPEN_LOG_N } else { STRONG_LOG_N };
+/// What also opens a vault that was made without a passphrase: restic before 0.17 takes no empty one.
+pub const OPEN_PASSPHRASE: &str = "dbkeep";
+
+/// Writes the first key files of a vault. Returns their names.
+pub(super) fn add_first(store: &dyn Store, master: &MasterKey, passphrase: &Passphrase) -> Result<Vec<Id>, VaultError> {
+    let mut keys = vec![add(store, master, passphrase, passphrase.is_none())?];
+    if passphrase.is_none() {
+        keys.push(add(store, master, &Passphrase::new(OPEN_PASSPHRASE), true)?);
+    }
+    Ok(keys)
+}
+
+/// Writes a key file that lets `passphrase` open `master`; `known` says that the passphrase is no secret.
+fn add(store: &dyn Store, master: &MasterKey, passphrase: &Passphrase, known: bool) -> Result<Id, VaultError> {
+    let log_n = if known { OPEN_LOG_N } else { STRONG_LOG_N };
     let mut salt = vec![0; 64];
     getrandom::fill(&mut salt).map_err(|err| {
         VaultError::new(VaultErrorKind::Io, "the operating system gives no random numbers").with_source(err.to_string())
@@ -55,7 +67,7 @@ pub(super) fn add(store: &dyn Store, master: &MasterKey, passphrase: &Passphrase
 pub(super) fn unlock(store: &dyn Store, passphrase: &Passphrase, config: &[u8]) -> Result<MasterKey, VaultError> {
     let files = store.list(FileType::Key)?;
     if files.is_empty() {
-        return Err(VaultError::damaged("it has no key file"));
+        return Err(VaultError::damaged(format!("the vault at `{}` has no key file", store.location())));
     }
     let mut unreadable = None;
     for (id, _) in files {

@@ -48,3 +48,36 @@ pub(super) fn refuse_if_locked(store: &dyn Store, sealer: &Sealer, now: Timestam
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::seal::content_id;
+    use super::super::store::LocalStore;
+    use super::*;
+
+    #[test]
+    fn only_a_fresh_exclusive_lock_of_another_program_stops_a_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(directory.path());
+        let sealer = Sealer::from_bytes(&[5; 64], true);
+        let now: Timestamp = "2024-05-01T12:00:00Z".parse().unwrap();
+        assert!(refuse_if_locked(&store, &sealer, now).is_ok());
+        std::fs::create_dir(directory.path().join("locks")).unwrap();
+        let place = |json: &str| {
+            let sealed = sealer.seal_file(json.as_bytes()).unwrap();
+            std::fs::write(directory.path().join("locks").join(content_id(&sealed).to_hex().as_str()), sealed).unwrap();
+        };
+        place(r#"{"time":"2024-05-01T13:59:00+02:00","exclusive":false,"hostname":"db2","username":"root","pid":7}"#);
+        place(r#"{"time":"2024-05-01T11:29:00Z","exclusive":true,"hostname":"db2","username":"root","pid":8}"#);
+        std::fs::write(directory.path().join("locks").join("00".repeat(32)), "half a lock").unwrap();
+        assert!(refuse_if_locked(&store, &sealer, now).is_ok());
+        place(r#"{"time":"2024-05-01T13:59:00+02:00","exclusive":true,"hostname":"db2","username":"root","pid":9}"#);
+        let err = refuse_if_locked(&store, &sealer, now).unwrap_err();
+        assert_eq!((err.kind(), err.is_retryable()), (VaultErrorKind::Locked, true));
+        assert_eq!(
+            err.to_string(),
+            "restic holds an exclusive lock on the vault (process 9 on db2, since 2024-05-01T11:59:00Z)"
+        );
+    }
+}

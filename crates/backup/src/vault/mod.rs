@@ -59,6 +59,7 @@ use rustic_core::{ConfigOptions, Credentials, Id, KeyOptions, Repository, Reposi
 use zeroize::Zeroize;
 
 pub use error::{VaultError, VaultErrorKind};
+pub use keys::OPEN_PASSPHRASE;
 pub use name::encode_name;
 pub use passphrase::Passphrase;
 pub use read::{Entry, EntryReader};
@@ -226,9 +227,6 @@ impl Vault {
     /// [`VaultErrorKind::Locked`] while stock restic holds an exclusive lock, [`Damaged`](VaultErrorKind::Damaged) when an
     /// index file cannot be read, [`InvalidName`](VaultErrorKind::InvalidName) for a tag.
     pub fn write(&self, options: WriteOptions) -> Result<VaultWriter, VaultError> {
-        if self.config.append_only == Some(true) {
-            tracing::debug!("the vault only takes additions");
-        }
         VaultWriter::start(self, options)
     }
 
@@ -269,35 +267,54 @@ impl Vault {
     /// # Errors
     ///
     /// [`VaultErrorKind::NotFound`] when there is none, or several ids begin like this; [`Damaged`](VaultErrorKind::Damaged)
-    /// when it is there and cannot be read. `latest` is the latest that can be read only if no later one is damaged.
+    /// when it is there and cannot be read: what is called `latest` is never quietly an earlier one.
     pub fn find(&self, which: &str) -> Result<BackupRecord, VaultError> {
-        let Listing { mut backups, mut damaged } = self.list()?;
         let not_found = |message: String| {
             VaultError::new(VaultErrorKind::NotFound, message).with_hint("`dbkeep backup list` shows what there is")
         };
-        if which == "latest" {
-            let latest = backups.pop();
-            // A damaged record without a time might be the latest, too; but it is no reason to restore nothing.
-            if let Some(record) = damaged.pop()
-                && record.time > latest.as_ref().map(|latest| latest.time)
-            {
-                let id = record.id.short();
-                return Err(record
-                    .error
-                    .with_hint(format!("the latest backup, {id}, is damaged; name an earlier one by its id")));
-            }
-            return latest.ok_or_else(|| not_found(format!("`{}` holds no backup", self.location())));
-        }
-        let wanted = which.to_ascii_lowercase();
-        if wanted.is_empty() {
+        let wanted = if which == "latest" { String::new() } else { which.to_ascii_lowercase() };
+        if which.is_empty() {
             return Err(not_found("no backup is named".into()));
         }
-        backups.retain(|backup| backup.id.to_string().starts_with(&wanted));
-        damaged.retain(|record| record.id.to_string().starts_with(&wanted));
-        match (backups.pop(), backups.len() + damaged.len()) {
-            (Some(backup), 0) => Ok(backup),
-            (None, 1) => Err(damaged.swap_remove(0).error),
-            (None, 0) => Err(not_found(format!("there is no backup `{which}`"))),
+        let mut ids: Vec<Id> = self.store.list(FileType::Snapshot)?.into_iter().map(|(id, _)| id).collect();
+        ids.retain(|id| id.to_hex().starts_with(&wanted));
+        let blobs = self.blobs()?;
+        let mut snapshots = Vec::new();
+        let mut damaged = Vec::new();
+        for id in ids {
+            match read_snapshot(&*self.store, &self.sealer, &id) {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(err) if err.kind() == VaultErrorKind::Damaged => damaged.push(err),
+                // Removed since it was listed.
+                Err(err) if err.kind() == VaultErrorKind::NotFound => {}
+                Err(err) => return Err(err),
+            }
+        }
+        snapshots.sort_by_key(|snapshot| (snapshot.time.timestamp(), snapshot.id));
+        if which == "latest" {
+            // A record that cannot be read at all has no time; it is no reason to restore nothing.
+            while let Some(snapshot) = snapshots.pop() {
+                match blobs.record(&snapshot) {
+                    Ok(Some(record)) => return Ok(record),
+                    Ok(None) => {}
+                    Err(err) => {
+                        let id = BackupId(*snapshot.id).short();
+                        return Err(
+                            err.with_hint(format!("this is the latest backup, {id}; name an earlier one by its id"))
+                        );
+                    }
+                }
+            }
+            return Err(damaged.pop().unwrap_or_else(|| not_found(format!("`{}` holds no backup", self.location()))));
+        }
+        let mut found = Vec::new();
+        for snapshot in &snapshots {
+            found.extend(blobs.record(snapshot).transpose());
+        }
+        found.extend(damaged.into_iter().map(Err));
+        match (found.pop(), found.is_empty()) {
+            (Some(record), true) => record,
+            (None, _) => Err(not_found(format!("there is no backup `{which}`"))),
             _ => Err(not_found(format!("several backups begin with `{which}`"))),
         }
     }
@@ -444,16 +461,16 @@ fn init(store: &Arc<dyn Store>, passphrase: &Passphrase) -> Result<(), VaultErro
     store.create()?;
     let mut stale: Vec<Id> = store.list(FileType::Key)?.into_iter().map(|(id, _)| id).collect();
     let mut master = MasterKey::new();
-    let made = keys::add(&**store, &master, passphrase).and_then(|key| {
+    let made = keys::add_first(&**store, &master, passphrase).and_then(|keys| {
         let backends = RepositoryBackends::new(Arc::new(RusticStore(store.clone())), None);
         let made = Repository::new(&RepositoryOptions::default().no_cache(true), &backends).and_then(|repository| {
             repository.init(&Credentials::Masterkey(master.clone()), &KeyOptions::default(), &ConfigOptions::default())
         });
-        match made.map_err(|err| VaultError::from_rustic(&format!("make a vault at `{}`", store.location()), err)) {
+        match made.map_err(|err| VaultError::from_rustic(&format!("make a vault at `{}`", store.location()), &err)) {
             Ok(_) => Ok(()),
             // Another process has made the vault meanwhile.
             Err(_) if store.presence()? == Presence::Vault => {
-                stale = vec![key];
+                stale = keys;
                 Ok(())
             }
             Err(err) => Err(err),

@@ -18,7 +18,8 @@ impl Passphrase {
     /// The empty passphrase, for `encryption = false`.
     ///
     /// The format has no unencrypted form. A vault without a passphrase is encrypted under a random key that the empty
-    /// passphrase opens: restic's `--insecure-no-password` (restic 0.17 and later; an older one opens no such vault).
+    /// passphrase opens: restic's `--insecure-no-password`, from restic 0.17 on. An older restic takes no empty passphrase;
+    /// for it the same vault is also opened by [`OPEN_PASSPHRASE`](super::OPEN_PASSPHRASE), which is no secret either.
     #[must_use]
     pub fn none() -> Self {
         Self::new("")

@@ -48,10 +48,12 @@ impl Blobs {
             VaultErrorKind::NotFound => {
                 VaultError::damaged(format!("the pack {} is missing", pack.to_hex().as_str())).with_source(err)
             }
-            VaultErrorKind::Damaged => {
-                VaultError::damaged(format!("the block {} in the pack {}", name.as_str(), pack.to_hex().as_str()))
-                    .with_source(err)
-            }
+            VaultErrorKind::Damaged => VaultError::damaged(format!(
+                "the block {} in the pack {} is damaged",
+                name.as_str(),
+                pack.to_hex().as_str()
+            ))
+            .with_source(err),
             _ => err,
         };
         let sealed = self.store.read_part(FileType::Pack, &pack, location.offset, location.length).map_err(in_pack)?;

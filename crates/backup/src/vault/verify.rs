@@ -80,7 +80,7 @@ impl Damage {
             what = format!("{what}: {source}");
             cause = source.source();
         }
-        Self::new(what.replace("the vault is damaged: ", ""))
+        Self::new(what)
     }
 }
 

@@ -111,11 +111,8 @@ fn a_missing_pack_is_found_and_the_next_backup_heals_it() {
     assert_eq!(sample.unreadable(), ["data/noise.bin"]);
     let mut reader = sample.place.vault().read(&sample.backup, "data/noise.bin").unwrap();
     let err = reader.next_block().unwrap_err();
-    assert_eq!(err.to_string(), "the vault is damaged: `data/noise.bin` cannot be read back");
-    assert_eq!(
-        std::error::Error::source(&err).unwrap().to_string(),
-        format!("the vault is damaged: the pack {} is missing", name_of(&pack))
-    );
+    assert_eq!(err.to_string(), "`data/noise.bin` cannot be read back");
+    assert_eq!(std::error::Error::source(&err).unwrap().to_string(), format!("the pack {} is missing", name_of(&pack)));
     assert!(reader.next_block().is_err(), "a reader that has failed fails again");
 
     // The same content is stored again, because the index alone is not relied on.

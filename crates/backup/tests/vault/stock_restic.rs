@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, WriteOptions, encode_name};
+use dbkeep_backup::vault::{
+    OPEN_PASSPHRASE, Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, WriteOptions, encode_name,
+};
 
 use crate::support::{Place, ids, noise, read, rows, write};
 
@@ -100,6 +102,21 @@ fn stock_restic_lists_checks_dumps_and_restores_a_vault() {
 }
 
 #[test]
+fn a_vault_without_a_passphrase_is_opened_by_the_one_everybody_knows() {
+    if restic_is_missing() {
+        return;
+    }
+    let place = Place::new();
+    let written = write(&place.vault(), &[("data/a", noise(1, 3 * MIB))]).unwrap();
+    let restic = Restic { place: &place };
+    let output =
+        restic.command().env("RESTIC_PASSWORD", OPEN_PASSPHRASE).args(["check", "--read-data"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let vault = Vault::open(place.path(), &Passphrase::new(OPEN_PASSPHRASE), &VaultOptions::default()).unwrap();
+    assert_eq!(ids(&vault), [written.id]);
+}
+
+#[test]
 fn what_stock_restic_keeps_in_the_vault_is_no_backup_and_its_prune_harms_none() {
     if restic_is_missing() {
         return;
@@ -190,6 +207,10 @@ fn a_killed_run_leaves_a_vault_that_stock_restic_finds_sound() {
     for path in place.files("index").into_iter().filter(|path| !index_files.contains(path)) {
         std::fs::remove_file(path).unwrap();
     }
+    // And a file it had not finished.
+    std::fs::write(place.path().join("data/00/.dbkeep-tmp-x"), "half a pack").unwrap();
+    std::fs::write(place.path().join("snapshots/.dbkeep-tmp-x"), "half a record").unwrap();
     Restic { place: &place }.run(&["check", "--read-data"]);
     assert!(vault.verify(&VerifyOptions::default()).unwrap().is_ok());
+    assert_eq!(ids(&vault).len(), 1);
 }
