@@ -1,9 +1,10 @@
 //! SQLite, embedded: the database is a file of this machine, and the engine is part of this program.
 
+mod bulk;
 mod catalog;
 mod connection;
 mod control;
-
+mod definition;
 pub(crate) mod dialect;
 mod errors;
 mod lock;
@@ -11,7 +12,7 @@ mod open;
 mod place;
 mod probe;
 mod session;
-
+mod snapshot;
 mod stream;
 mod text;
 mod types;
@@ -72,13 +73,11 @@ impl Engine for Sqlite {
     }
 
     async fn snapshot(&self, options: &ConnectOptions, _: &SnapshotOptions) -> Result<Box<dyn Snapshot>> {
-        let path = named_file(options)?;
-        Err(Error::new(ErrorKind::Unsupported, format!("{} cannot be copied yet", path.display())))
+        Ok(Box::new(snapshot::SqliteSnapshot::take(named_file(options)?, options).await?))
     }
 
-    async fn restore(&self, options: &ConnectOptions, _: &RestoreOptions) -> Result<Box<dyn Restore>> {
-        let path = named_file(options)?;
-        Err(Error::new(ErrorKind::Unsupported, format!("{} cannot be copied yet", path.display())))
+    async fn restore(&self, options: &ConnectOptions, restore: &RestoreOptions) -> Result<Box<dyn Restore>> {
+        Ok(Box::new(bulk::SqliteRestore::start(named_file(options)?, restore.clone()).await?))
     }
 }
 

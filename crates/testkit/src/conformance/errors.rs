@@ -144,6 +144,7 @@ pub async fn wrong_addresses_are_told_apart(options: &ConnectOptions) {
 /// A database is created once, is there, and goes with everything in it.
 pub async fn databases_are_created_and_dropped(options: &ConnectOptions) {
     let engine = options.engine;
+    open(options).await.close().await.expect("a farewell");
     assert_eq!(engine_for(engine.schemes()[0]).map(|found| found.name()), Some(engine.name()));
     let other = options.with_database(format!("{}_other", options.database));
     engine.drop_database(&other).await.expect("no error when there is none");

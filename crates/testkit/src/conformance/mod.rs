@@ -16,10 +16,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod cancellation;
+mod catalog;
 mod errors;
 mod product;
 mod rows;
 mod session;
+mod snapshot;
 mod statements;
 mod streaming;
 mod transactions;
@@ -27,9 +29,11 @@ mod types;
 mod values;
 
 pub use cancellation::*;
+pub use catalog::*;
 pub use errors::*;
 pub use rows::*;
 pub use session::*;
+pub use snapshot::*;
 pub use statements::*;
 pub use streaming::*;
 pub use transactions::*;
@@ -84,6 +88,10 @@ macro_rules! conformance_tests {
             locks_exclude_each_other
             a_read_only_connection_refuses_writes
             the_session_answers_for_itself
+            the_catalog_tells_what_exists
+            snapshots_are_consistent_under_writers
+            restores_bring_everything_back
+            restores_refuse_a_target_that_holds_anything
         }
     };
     (@all $database:path; $runtime:tt $($name:ident)+) => {
