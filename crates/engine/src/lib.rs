@@ -22,6 +22,8 @@
 //! # }).unwrap();
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod catalog;
 mod connect;
 mod connection;

@@ -232,7 +232,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 #[macro_export]
 macro_rules! params {
     () => { Vec::<$crate::Value>::new() };
-    ($($value:expr),+ $(,)?) => { vec![$($crate::Value::from($value)),+] };
+    ($($value:expr),+ $(,)?) => { ::std::vec::Vec::from([$($crate::Value::from($value)),+]) };
 }
 
 #[cfg(test)]

@@ -62,10 +62,7 @@ pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
     })();
     let read_only = outcome.map_err(|error| errors::of(error).context(format_args!("opening {}", options.target())))?;
     // A link and its target are one database and share their locks.
-    let file = match file {
-        Some(path) => Some(path.canonicalize().unwrap_or(path)),
-        None => None,
-    };
+    let file = file.map(|path| path.canonicalize().unwrap_or(path));
     Ok(Session::new(connection, control, file, read_only))
 }
 

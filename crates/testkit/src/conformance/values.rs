@@ -173,7 +173,7 @@ pub async fn wrong_parameters_are_refused(options: &ConnectOptions) {
         assert_eq!(error.kind(), ErrorKind::InvalidValue, "{error}");
         let error = connection.query(&insert, &wrong).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidValue, "{error}");
-        let error = connection.stream(&insert, &wrong).await.err().expect("an error before the first row");
+        let error = connection.stream(&insert, &wrong).await.map(drop).expect_err("an error before the first row");
         assert_eq!(error.kind(), ErrorKind::InvalidValue, "{error}");
     }
     connection.execute(&insert, &params![3]).await.expect("the connection goes on");
