@@ -2,12 +2,14 @@
 
 use crate::{Column, Error, ErrorKind, Result, Row};
 use dbkeep_sql::Value;
-use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
+use serde::de::value::{SeqDeserializer, StrDeserializer};
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use std::fmt;
+
+mod json;
 
 pub(crate) fn row<T: DeserializeOwned>(row: &Row) -> Result<T> {
     let mut trail = None;
@@ -21,7 +23,7 @@ pub(crate) fn row<T: DeserializeOwned>(row: &Row) -> Result<T> {
     })
 }
 
-/// Why a value does not fit, in serde's words.
+/// Why a value does not fit: types and places, never what the row holds.
 #[derive(Debug)]
 struct Mismatch(String);
 
@@ -38,17 +40,49 @@ impl de::Error for Mismatch {
         Self(message.to_string())
     }
 
-    fn invalid_type(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
-        Self(format!("wanted {wanted}, found {found}"))
+    fn invalid_type(found: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
+        Self(format!("wanted {wanted}, found {}", kind(found)))
     }
 
-    fn invalid_value(found: de::Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
-        Self(format!("wanted {wanted}, found {found} (out of range)"))
+    fn invalid_value(found: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {
+        Self(format!("wanted {wanted}, found {} (out of range)", kind(found)))
+    }
+
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self(format!("wanted one of the labels {}, found another", known.join(", ")))
+    }
+
+    fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
+        Self(format!("there is no field for column {name:?}; the fields are {}", known.join(", ")))
     }
 
     fn missing_field(field: &'static str) -> Self {
         Self(format!("no column {field:?} in this result"))
     }
+}
+
+/// What was found, without its value: errors end up in logs.
+fn kind(found: Unexpected<'_>) -> &'static str {
+    match found {
+        Unexpected::Bool(_) => "boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "integer",
+        Unexpected::Float(_) => "float",
+        Unexpected::Char(_) | Unexpected::Str(_) => "text",
+        Unexpected::Bytes(_) => "bytes",
+        Unexpected::Unit | Unexpected::Option => "null",
+        Unexpected::Seq => "array",
+        Unexpected::Map => "object",
+        _ => "something else",
+    }
+}
+
+/// Types that stand for one value ask the only column for it.
+macro_rules! one_column {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+            self.only()?.$method(visitor)
+        }
+    )*};
 }
 
 /// A row, remembering which column is being read when an error happens.
@@ -82,6 +116,10 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if let [value @ (Value::Bytes(_) | Value::Array(_))] = self.row.values() {
+            *self.at = Some(0);
+            return ValueDeserializer(value).deserialize_seq(visitor);
+        }
         visitor.visit_seq(Cells { row: self.row, next: 0, at: self.at })
     }
 
@@ -90,7 +128,7 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
         if found != len {
             return Err(Mismatch(format!("wanted {len} columns, found {found}")));
         }
-        self.deserialize_seq(visitor)
+        visitor.visit_seq(Cells { row: self.row, next: 0, at: self.at })
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -113,9 +151,36 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
         }
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.only()?.deserialize_enum(name, variants, visitor)
+    }
+
+    one_column! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char
+        deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct enum
-        identifier ignored_any
+        unit unit_struct identifier ignored_any
+    }
+}
+
+impl<'r> RowDeserializer<'r, '_> {
+    /// The value of a row that has one column, for types that stand for one value.
+    fn only(self) -> Result<ValueDeserializer<'r>, Mismatch> {
+        match self.row.values() {
+            [value] => {
+                *self.at = Some(0);
+                Ok(ValueDeserializer(value))
+            }
+            several => Err(Mismatch(format!("wanted one column, found {}", several.len()))),
+        }
     }
 }
 
@@ -173,11 +238,6 @@ impl<'de> IntoDeserializer<'de, Mismatch> for ValueDeserializer<'de> {
 }
 
 impl<'de> ValueDeserializer<'de> {
-    /// A JSON document, for whoever wants its parts; its text stays a text.
-    fn json(text: &str) -> Result<serde_json::Value, Mismatch> {
-        serde_json::from_str(text).map_err(|error| Mismatch(format!("the text is not valid JSON: {error}")))
-    }
-
     fn text(self) -> Option<&'de str> {
         match self.0 {
             Value::Text(text) | Value::Json(text) => Some(text),
@@ -186,8 +246,21 @@ impl<'de> ValueDeserializer<'de> {
     }
 }
 
-fn json_error(error: serde_json::Error) -> Mismatch {
-    Mismatch(error.to_string())
+/// An exact number may be asked for as an integer, as SUM() of integers is a decimal on most engines.
+macro_rules! whole {
+    ($($method:ident $type:ty => $visit:ident),* $(,)?) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+            match self.0 {
+                Value::Decimal(number) => match number.as_str().parse::<$type>() {
+                    Ok(number) => visitor.$visit(number),
+                    Err(_) => Err(Mismatch(
+                        concat!("wanted ", stringify!($type), ", found decimal (not a whole number in range)").to_owned(),
+                    )),
+                },
+                _ => self.deserialize_any(visitor),
+            }
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
@@ -202,7 +275,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
             Value::Float(value) => visitor.visit_f32(*value),
             Value::Double(value) => visitor.visit_f64(*value),
             Value::Text(value) => visitor.visit_borrowed_str(value),
-            Value::Json(value) => Self::json(value)?.deserialize_any(visitor).map_err(json_error),
+            Value::Json(value) => json::parse(value)?.deserialize_any(visitor),
             Value::Bytes(value) => visitor.visit_borrowed_bytes(value),
             Value::Array(elements) => visitor.visit_seq(SeqDeserializer::new(elements.iter().map(ValueDeserializer))),
             Value::Decimal(value) => visitor.visit_borrowed_str(value.as_str()),
@@ -245,7 +318,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
         match self.0 {
             // `Vec<u8>` asks for a sequence.
             Value::Bytes(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
-            Value::Text(text) => Self::json(text)?.deserialize_any(visitor).map_err(json_error),
+            Value::Text(text) => json::parse(text)?.deserialize_any(visitor),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -253,7 +326,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.text() {
             // JSON is text on engines without a JSON type.
-            Some(text) => Self::json(text)?.deserialize_any(visitor).map_err(json_error),
+            Some(text) => json::parse(text)?.deserialize_any(visitor),
             None => self.deserialize_any(visitor),
         }
     }
@@ -273,50 +346,50 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         match self.0 {
             Value::Text(label) => visitor.visit_enum(label.as_str().into_deserializer()),
-            Value::Json(text) => match Self::json(text)? {
-                serde_json::Value::String(label) => visitor.visit_enum(label.into_deserializer()),
-                serde_json::Value::Object(fields) => visitor.visit_enum(de::value::MapAccessDeserializer::new(
-                    MapDeserializer::new(fields.into_iter().map(|(key, value)| (key, JsonValue(value)))),
-                )),
-                _ => Err(Mismatch("wanted an enum, found other JSON".to_owned())),
-            },
+            Value::Json(text) => json::parse(text)?.deserialize_enum(name, variants, visitor),
             other => Err(Mismatch(format!("wanted an enum's label, found {}", other.type_name()))),
         }
     }
 
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.deserialize_seq(visitor)
+    }
+
+    whole! {
+        deserialize_i8 i8 => visit_i8, deserialize_i16 i16 => visit_i16, deserialize_i32 i32 => visit_i32,
+        deserialize_i64 i64 => visit_i64, deserialize_i128 i128 => visit_i128, deserialize_u8 u8 => visit_u8,
+        deserialize_u16 u16 => visit_u16, deserialize_u32 u32 => visit_u32, deserialize_u64 u64 => visit_u64,
+        deserialize_u128 u128 => visit_u128,
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self.0 {
+            Value::Decimal(_) => Err(Mismatch("wanted a float, found decimal, which a float cannot hold".to_owned())),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
-        identifier ignored_any
-    }
-}
-
-/// A JSON value whose errors are ours.
-struct JsonValue(serde_json::Value);
-
-impl<'de> IntoDeserializer<'de, Mismatch> for JsonValue {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> Deserializer<'de> for JsonValue {
-    type Error = Mismatch;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        self.0.deserialize_any(visitor).map_err(json_error)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        char bytes byte_buf unit unit_struct identifier ignored_any
     }
 }
 
@@ -389,11 +462,11 @@ mod tests {
         let mut cells = user();
         cells[0].1 = Value::Text("seven".into());
         let error = sample(&cells).decode::<User>().unwrap_err();
-        assert_eq!(error.to_string(), r#"column "id": wanted u64, found string "seven""#);
+        assert_eq!(error.to_string(), r#"column "id": wanted u64, found text"#);
         let error = sample(&user()[1..]).decode::<User>().unwrap_err();
         assert_eq!(error.to_string(), r#"no column "id" in this result"#);
         let error = sample(&[("n", Value::Int(-1))]).decode::<(u8,)>().unwrap_err();
-        assert_eq!(error.to_string(), r#"column "n": wanted u8, found integer `-1` (out of range)"#);
+        assert_eq!(error.to_string(), r#"column "n": wanted u8, found integer (out of range)"#);
         let error = sample(&[("n", Value::Int(1))]).get::<String>("n").unwrap_err();
         assert_eq!(error.to_string(), r#"column "n": wanted text, found integer"#);
         let error = sample(&[("n", Value::Int(1))]).get::<String>("m").unwrap_err();
@@ -415,5 +488,55 @@ mod tests {
         let json = sample(&[("j", Value::Json("[1,2]".into()))]);
         assert_eq!(json.decode::<(Vec<i32>,)>().unwrap().0, [1, 2]);
         assert_eq!(json.decode::<(String,)>().unwrap().0, "[1,2]");
+    }
+
+    #[test]
+    fn an_error_never_repeats_what_the_row_holds() {
+        const SECRET: &str = "hunter2";
+        let texts = [Value::Text(SECRET.into()), Value::Json(format!("{SECRET:?}")), Value::Json(SECRET.into())];
+        for value in texts {
+            let row = sample(&[("c", value)]);
+            for error in [
+                row.decode::<(u8,)>().unwrap_err(),
+                row.decode::<(Role,)>().unwrap_err(),
+                row.decode::<(bool,)>().unwrap_err(),
+                row.decode::<(BTreeMap<String, i32>,)>().unwrap_err(),
+                row.decode::<((i32, i32),)>().unwrap_err(),
+                row.decode::<i64>().unwrap_err(),
+            ] {
+                let (shown, debug) = (error.to_string(), format!("{error:?}"));
+                assert!(!shown.contains(SECRET) && !debug.contains(SECRET), "{shown} {debug}");
+            }
+        }
+        let json = sample(&[("c", Value::Json(format!(r#"{{"a": ["x", {SECRET:?}]}}"#)))]);
+        let error = json.decode::<(BTreeMap<String, Vec<u8>>,)>().unwrap_err();
+        assert_eq!(error.to_string(), r#"column "c": wanted u8, found text"#);
+        let error = sample(&[("role", Value::Text("owner".into()))]).decode::<(Role,)>().unwrap_err();
+        assert_eq!(error.to_string(), r#"column "role": wanted one of the labels admin, member, found another"#);
+    }
+
+    #[test]
+    fn an_exact_whole_number_may_be_an_integer_and_no_other_decimal() {
+        let sum = |text: &str| sample(&[("sum", Value::Decimal(text.parse().unwrap()))]);
+        assert_eq!(sum("18446744073709551615").decode::<(u64,)>().unwrap(), (u64::MAX,));
+        assert_eq!(sum("18446744073709551616").decode::<u128>().unwrap(), 18_446_744_073_709_551_616);
+        assert_eq!(
+            sum("1.5").decode::<i64>().unwrap_err().to_string(),
+            r#"column "sum": wanted i64, found decimal (not a whole number in range)"#
+        );
+        assert_eq!(
+            sum("1.5").decode::<f64>().unwrap_err().to_string(),
+            r#"column "sum": wanted a float, found decimal, which a float cannot hold"#
+        );
+    }
+
+    #[test]
+    fn one_column_of_bytes_or_an_array_is_a_list() {
+        assert_eq!(sample(&[("b", Value::Bytes(vec![1, 2]))]).decode::<Vec<u8>>().unwrap(), [1, 2]);
+        let array = Value::Array(vec![Value::Int(1), Value::Null]);
+        assert_eq!(sample(&[("a", array)]).decode::<Vec<Option<i32>>>().unwrap(), [Some(1), None]);
+        assert_eq!(sample(&[("a", Value::Int(1)), ("b", Value::Int(2))]).decode::<Vec<i32>>().unwrap(), [1, 2]);
+        let error = sample(&[("a", Value::Int(1)), ("b", Value::Int(2))]).decode::<i32>().unwrap_err();
+        assert_eq!(error.to_string(), "wanted one column, found 2");
     }
 }
