@@ -9,7 +9,7 @@ use crate::table::table;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use dbkeep::engine::Column;
-use dbkeep::{Row, RowStream, TransactionOptions, Value};
+use dbkeep::{ErrorKind, Row, RowStream, TransactionOptions, Value};
 use serde_json::json;
 use std::io::{Read, Write};
 
@@ -32,13 +32,11 @@ async fn execute(
 ) -> Result<()> {
     let mut lease = database.acquire().await?;
     let failed = |error: dbkeep::engine::Error| {
+        let refused = error.kind() == ErrorKind::ReadOnly && !args.write;
         let error = located(error, sql);
-        match error.code {
-            _ if args.write => error,
-            ExitCode::Failed if error.message.to_lowercase().contains("read") => {
-                error.or_hint("give --write to let the statement change data")
-            }
-            _ => error,
+        match refused {
+            true => Error { code: ExitCode::Refused, ..error }.hint("give --write to let the statement change data"),
+            false => error,
         }
     };
     if args.write {
