@@ -49,8 +49,12 @@ fn run(cli: args::Cli) -> ExitCode {
     let global = &cli.global;
     let output = Output::new(global.json, global.quiet, global.verbose, global.color);
     logging::start(&output);
-    let chosen =
-        Chosen { config: global.config.clone(), connection: global.connection.clone(), url: global.url.clone() };
+    let chosen = Chosen {
+        config: global.config.clone(),
+        connection: global.connection.clone(),
+        url: global.url.clone(),
+        options: None,
+    };
     let consent = Consent { yes: global.yes, name: global.confirm.clone() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,7 +4,6 @@ use crate::output::Output;
 use crate::table::bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How often a line is printed where there is no terminal.
@@ -17,7 +16,6 @@ pub(crate) struct Progress {
     what: &'static str,
     total: Option<u64>,
     started: Instant,
-    seen: AtomicU64,
     printed: Mutex<Instant>,
 }
 
@@ -33,12 +31,11 @@ impl Progress {
         };
         bar.set_message(what);
         let now = Instant::now();
-        Self { output, bar, what, total, started: now, seen: AtomicU64::new(0), printed: Mutex::new(now) }
+        Self { output, bar, what, total, started: now, printed: Mutex::new(now) }
     }
 
     /// So many bytes are done in all.
     pub(crate) fn set(&self, done: u64) {
-        self.seen.store(done, Relaxed);
         self.bar.set_length(self.total.unwrap_or(0).max(done));
         self.bar.set_position(done);
         if self.output.bars() || self.output.quiet {
@@ -62,11 +59,6 @@ impl Progress {
             bytes(rate as u64),
             left.unwrap_or_default()
         ));
-    }
-
-    /// So many bytes more are done.
-    pub(crate) fn add(&self, more: u64) {
-        self.set(self.seen.load(Relaxed) + more);
     }
 
     /// Takes the bar away.

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::state::State;
 use crate::table::{bytes, duration, number, table};
 use comfy_table::Cell;
-use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions};
+use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
 use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -232,14 +232,12 @@ async fn list(context: &Context) -> Result<ExitCode> {
     Ok(if listing.damaged.is_empty() { ExitCode::Done } else { ExitCode::Damaged })
 }
 
-async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
-    let config = context.config()?;
-    let (ok, _) = check(context, &config, args.id.as_deref()).await?;
-    Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })
-}
-
-/// Reads stored bytes back, reports, and records what was proven.
-pub(super) async fn check(context: &Context, config: &Config, which: Option<&str>) -> Result<(bool, u64)> {
+/// Reads stored bytes back and records which backups were found intact; says how many were looked at.
+pub(super) async fn read_back(
+    context: &Context,
+    config: &Config,
+    which: Option<&str>,
+) -> Result<(VerifyReport, usize)> {
     let vault = vault(config, false).await?;
     let (which, output) = (which.map(str::to_owned), context.output);
     let (ids, report) = blocking(move || {
@@ -259,18 +257,23 @@ pub(super) async fn check(context: &Context, config: &Config, which: Option<&str
         Ok((ids, vault.verify(&options)?))
     })
     .await?;
-    let ok = report.is_ok();
-    if ok && !ids.is_empty() {
+    if report.is_ok() && !ids.is_empty() {
         let state = State::open(config).await?;
         for id in &ids {
             state.record_verified(&id.to_string(), Timestamp::now()).await?;
         }
     }
+    Ok((report, ids.len()))
+}
+
+async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
+    let config = context.config()?;
+    let (report, count) = read_back(context, &config, args.id.as_deref()).await?;
+    let ok = report.is_ok();
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     if context.output.json {
         context.output.document(&json!({ "ok": ok, "checked_bytes": report.checked_bytes, "errors": errors }))?;
     } else if ok {
-        let count = ids.len();
         let plural = if count == 1 { "backup" } else { "backups" };
         context.output.line(format_args!(
             "{} {count} {plural} intact, {} read back",
@@ -285,5 +288,5 @@ pub(super) async fn check(context: &Context, config: &Config, which: Option<&str
             "hint: make a new backup now, which stores anew what is missing, and look at the disk the vault is on",
         );
     }
-    Ok((ok, report.checked_bytes))
+    Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })
 }

@@ -3,12 +3,14 @@
 mod backup;
 mod completions;
 mod config;
+mod demo;
 mod health;
 mod init;
 mod migrate;
 mod query;
 mod restore;
 mod schema;
+mod seed;
 
 use crate::args::Command;
 use crate::config::{Chosen, Config, Connection, Variables, load};
@@ -109,6 +111,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<ExitCode>
         Command::Migrate(args) => migrate::run(context, args).await,
         Command::Backup(args) => backup::run(context, args).await,
         Command::Restore(args) => restore::run(context, &args).await,
-        _ => Err(Error::failed("not yet")),
+        Command::Seed(args) => seed::run(context, &args).await,
+        Command::Demo(args) => Box::pin(demo::run(context, &args)).await,
     }
 }

@@ -44,11 +44,6 @@ impl Variables {
             .filter(|value| !value.is_empty())
     }
 
-    /// Where a variable comes from, for messages.
-    pub(crate) fn origin(&self, name: &str) -> &'static str {
-        if self.process.get(name).is_some_and(|value| !value.is_empty()) { "environment" } else { ".env" }
-    }
-
     /// Every variable, for seeds that use them.
     pub(crate) fn all(&self) -> BTreeMap<String, String> {
         let mut all = self.dotenv.clone();

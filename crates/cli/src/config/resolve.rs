@@ -5,8 +5,8 @@ use super::file::{self, FileConfig};
 use super::reader::{Source, duration};
 use super::{Backup, Config, Connection, Environment, Migrations, Monitor, PassphraseSource, Seeds, Variables};
 use crate::error::{Error, Result};
-use dbkeep::Settings;
 use dbkeep::engine::{Location, Secret};
+use dbkeep::{ConnectOptions, Settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub(crate) struct Chosen {
     pub(crate) config: Option<PathBuf>,
     pub(crate) connection: Option<String>,
     pub(crate) url: Option<String>,
+    /// A connection made by the program itself, above all others.
+    pub(crate) options: Option<ConnectOptions>,
 }
 
 const FILE: &str = "dbkeep.toml";
@@ -124,6 +126,10 @@ fn connections(
             all.insert(name.clone(), Connection { settings, origin: "default".to_owned() });
         }
         None => {}
+    }
+    if let Some(options) = &chosen.options {
+        let settings = Settings::new(options.clone()).named(&name);
+        all.insert(name.clone(), Connection { settings, origin: "--url".to_owned() });
     }
     if !all.contains_key(&name) {
         let names: Vec<_> = all.keys().map(String::as_str).collect();

@@ -1,0 +1,13 @@
+-- migrate:up
+CREATE TABLE courses (
+    id        INTEGER PRIMARY KEY,
+    code      TEXT NOT NULL UNIQUE,
+    title     TEXT NOT NULL,
+    mentor_id INTEGER NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
+    -- Text, since SQLite keeps no decimals: money never passes through a float.
+    fee       DECIMAL(8, 2) NOT NULL CHECK (CAST(fee AS REAL) >= 0)
+);
+CREATE INDEX courses_mentor_id ON courses (mentor_id);
+
+-- migrate:down
+DROP TABLE courses;

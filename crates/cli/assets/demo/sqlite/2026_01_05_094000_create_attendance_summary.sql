@@ -1,0 +1,16 @@
+-- migrate:up
+CREATE VIEW attendance_summary AS
+SELECT courses.code, COUNT(*) AS entries, SUM(attendance.state <> 'absent') AS attended
+FROM attendance JOIN courses ON courses.id = attendance.course_id
+GROUP BY courses.code;
+
+CREATE TRIGGER attendance_last_seen AFTER INSERT ON attendance
+WHEN NEW.state <> 'absent'
+BEGIN
+    UPDATE users SET last_seen_on = NEW.held_on
+    WHERE id = NEW.user_id AND (last_seen_on IS NULL OR last_seen_on < NEW.held_on);
+END;
+
+-- migrate:down
+DROP TRIGGER attendance_last_seen;
+DROP VIEW attendance_summary;
