@@ -196,11 +196,7 @@ impl<'m> Task<'m> {
 
     async fn run_step(&self, connection: &mut Connection, at: usize, step: &Step, progress: &dyn Progress) -> engine::Result<()> {
         let started = Instant::now();
-        match &step.data {
-            Some(data) => connection.script(&format!("{};\n{data}\\.\n", step.sql)).await?,
-            // A script of one statement: unlike a prepared one it may be anything the server knows.
-            None => connection.script(&step.sql).await?,
-        }
+        connection.script(&step.script()).await?;
         progress.statement_finished(&StatementFinished {
             migration: self.name.as_str(),
             number: at + 1,

@@ -130,3 +130,15 @@ impl<T> During<T> for engine::Result<T> {
         self.map_err(|error| Error::new(ErrorKind::Database, format!("could not {what}")).with_source(error))
     }
 }
+
+/// What an error is made of: kind, message, hint, location and source.
+pub(crate) type ErrorParts =
+    (ErrorKind, String, Option<String>, Option<Location>, Option<Box<dyn StdError + Send + Sync>>);
+
+impl Error {
+    /// Takes the error apart, for those who share pieces with migrations.
+    pub(crate) fn into_parts(self) -> ErrorParts {
+        let Inner { kind, message, hint, location, source } = *self.0;
+        (kind, message, hint, location, source)
+    }
+}

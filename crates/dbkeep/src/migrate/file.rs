@@ -3,6 +3,7 @@
 use super::name::Direction;
 use super::{Error, ErrorKind, Location, Result};
 use dbkeep_sql::{Lexicon, split};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,6 +53,14 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// What to send: a script of one statement, which unlike a prepared one may be anything the server knows.
+    pub(crate) fn script(&self) -> Cow<'_, str> {
+        match &self.data {
+            Some(data) => Cow::Owned(format!("{};\n{data}\\.\n", self.sql)),
+            None => Cow::Borrowed(&self.sql),
+        }
+    }
+
     /// Its first word, in upper case.
     pub(crate) fn verb(&self) -> String {
         self.words().next().unwrap_or_default()
@@ -79,6 +88,11 @@ impl Step {
 }
 
 impl Part {
+    /// All of a file.
+    pub(crate) fn whole(file: &Arc<SqlFile>) -> Self {
+        Self { file: Arc::clone(file), range: 0..file.text.len(), transaction: true }
+    }
+
     /// The SQL.
     pub(crate) fn text(&self) -> &str {
         &self.file.text[self.range.clone()]

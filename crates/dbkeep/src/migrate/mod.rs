@@ -65,7 +65,7 @@ mod migrator;
 mod name;
 mod plan;
 mod progress;
-mod source;
+pub(crate) mod source;
 mod status;
 mod template;
 

@@ -60,7 +60,7 @@ impl Source {
         };
         match self {
             Source::Directory(directory) => {
-                for path in sql_files(directory)? {
+                for path in self::files(directory)? {
                     add(&path, &|| std::fs::read_to_string(&path).map_err(|error| cannot_read(&path, error)))?;
                 }
             }
@@ -75,9 +75,9 @@ impl Source {
 }
 
 /// The files of a directory, by name. Directories within it are left alone.
-fn sql_files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory).map_err(|error| {
-        cannot_read(directory, error).with_hint("is this the directory of the migrations? `init` makes one")
+        cannot_read(directory, error).with_hint("is this the right directory? `init` makes those a project needs")
     })?;
     let mut files = Vec::new();
     for entry in entries {
@@ -114,12 +114,12 @@ impl Names {
     }
 
     /// Whether a word names an engine of any kind.
-    fn is_known(word: &str) -> bool {
+    pub(crate) fn is_known(word: &str) -> bool {
         schemes().any(|scheme| scheme == word) || engines().iter().any(|engine| engine.name() == word)
     }
 
     /// How well a file fits: less is better, `None` is not at all.
-    fn rank(&self, engine: Option<&str>) -> Option<usize> {
+    pub(crate) fn rank(&self, engine: Option<&str>) -> Option<usize> {
         match engine {
             None => Some(self.exact.len()),
             Some(engine) => self.exact.iter().position(|name| name == engine),
