@@ -66,6 +66,9 @@ fn create_half(path: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
+    // One that was there already may be anybody's to read.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
     file.set_len(0).map_err(failed)?;
     Ok(file)
 }

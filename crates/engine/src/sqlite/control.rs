@@ -2,8 +2,8 @@
 //! runtime's worker.
 
 use rusqlite::Connection;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Instructions of SQLite's virtual machine between two looks at the clock: some tens of microseconds.
@@ -25,9 +25,8 @@ pub(super) struct Control {
     /// When its turn ends, in nanoseconds. While there is one, nothing waits for a lock either.
     turn_ends: AtomicU64,
     stopped: AtomicU8,
-    /// A row was inserted into a table with row numbers, and this is its number.
-    inserted: AtomicBool,
-    inserted_row: AtomicU64,
+    /// The tables a statement and its triggers inserted into, with the last row's number in each.
+    inserted: Mutex<Vec<(String, i64)>>,
 }
 
 /// Why the last statement was stopped.
@@ -50,8 +49,7 @@ impl Control {
             deadline: AtomicU64::new(NEVER),
             turn_ends: AtomicU64::new(NEVER),
             stopped: AtomicU8::new(0),
-            inserted: AtomicBool::new(false),
-            inserted_row: AtomicU64::new(0),
+            inserted: Mutex::new(Vec::new()),
         }
     }
 
@@ -97,12 +95,25 @@ impl Control {
     }
 
     pub(super) fn forget_inserted(&self) {
-        self.inserted.store(false, Relaxed);
+        self.inserted().clear();
     }
 
-    /// The row number SQLite last gave in an INSERT since [`forget_inserted`](Control::forget_inserted).
-    pub(super) fn inserted(&self) -> Option<i64> {
-        self.inserted.load(Relaxed).then(|| self.inserted_row.load(Relaxed).cast_signed())
+    /// Whether a row of this number was the last one inserted into some table since
+    /// [`forget_inserted`](Control::forget_inserted).
+    pub(super) fn has_inserted(&self, row: i64) -> bool {
+        self.inserted().iter().any(|(_, last)| *last == row)
+    }
+
+    fn inserted(&self) -> MutexGuard<'_, Vec<(String, i64)>> {
+        self.inserted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_inserted(&self, table: &str, row: i64) {
+        let mut inserted = self.inserted();
+        match inserted.iter_mut().find(|(known, _)| known == table) {
+            Some((_, last)) => *last = row,
+            None => inserted.push((table.to_owned(), row)),
+        }
     }
 
     /// Puts SQLite's callbacks in place. Run again by a reset, since `PRAGMA busy_timeout` takes one of them away.
@@ -118,10 +129,9 @@ impl Control {
             control.waits_for_lock(attempt, waiting_since.elapsed())
         }))?;
         let control = Arc::clone(self);
-        connection.update_hook(Some(move |action, _: &str, _: &str, row: i64| {
+        connection.update_hook(Some(move |action, _: &str, table: &str, row: i64| {
             if action == rusqlite::hooks::Action::SQLITE_INSERT {
-                control.inserted_row.store(row.cast_unsigned(), Relaxed);
-                control.inserted.store(true, Relaxed);
+                control.note_inserted(table, row);
             }
         }))
     }

@@ -198,3 +198,27 @@ pub(super) fn of_io(error: std::io::Error, what: impl std::fmt::Display) -> Erro
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_trouble() {
+        let kind = |kind: std::io::ErrorKind| of_io(kind.into(), "x").kind();
+        assert_eq!(kind(std::io::ErrorKind::StorageFull), ErrorKind::DiskFull);
+        assert_eq!(kind(std::io::ErrorKind::PermissionDenied), ErrorKind::PermissionDenied);
+        assert_eq!(kind(std::io::ErrorKind::ReadOnlyFilesystem), ErrorKind::ReadOnly);
+        assert_eq!(kind(std::io::ErrorKind::Interrupted), ErrorKind::Io);
+        for (code, kind) in [
+            (ffi::SQLITE_FULL, ErrorKind::DiskFull),
+            (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Damaged),
+            (ffi::SQLITE_IOERR_FSYNC, ErrorKind::Io),
+            (ffi::SQLITE_BUSY_TIMEOUT, ErrorKind::LockTimeout),
+            (ffi::SQLITE_READONLY_DIRECTORY, ErrorKind::ReadOnly),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::ConnectionLost),
+        ] {
+            assert_eq!(of(Sqlite::SqliteFailure(ffi::Error::new(code), None)).kind(), kind);
+        }
+    }
+}

@@ -34,12 +34,12 @@ pub(super) fn file(options: &ConnectOptions) -> Result<Option<PathBuf>> {
 pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
     let file = file(options)?;
     let mut connection = match &file {
-        None => Connection::open_in_memory_with_flags(flags(false)).map_err(errors::of)?,
+        None => Connection::open_in_memory_with_flags(flags(options)).map_err(errors::of)?,
         Some(path) => {
             if options.create && !options.read_only && !exists(path)? {
                 create_empty(path)?;
             }
-            open_file(path, options.read_only)?
+            open_with(path, flags(options))?
         }
     };
     let control =
@@ -117,11 +117,16 @@ pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens a file that is there, touching nothing in it.
 pub(super) fn open_file(path: &Path, read_only: bool) -> Result<Connection> {
+    let mode = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    open_with(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection> {
     if !exists(path)? {
         return Err(Error::new(ErrorKind::UnknownDatabase, format!("there is no file {}", path.display()))
             .with_hint("is the path right? ?mode=rwc in the URL creates the file"));
     }
-    Connection::open_with_flags(path, flags(read_only)).map_err(|error| {
+    Connection::open_with_flags(path, flags).map_err(|error| {
         let error = errors::of(error);
         if error.kind() != ErrorKind::UnknownDatabase {
             return error;
@@ -134,9 +139,14 @@ pub(super) fn open_file(path: &Path, read_only: bool) -> Result<Connection> {
     })
 }
 
-fn flags(read_only: bool) -> OpenFlags {
+fn flags(options: &ConnectOptions) -> OpenFlags {
     // One thread at a time uses a connection: the borrow checker and our lock see to it, SQLite's mutex need not.
-    let mode = if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let mode = match (options.read_only, options.create) {
+        (true, _) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        (false, false) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        // Our file is there by now; this is for those that ATTACH names.
+        (false, true) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    };
     mode | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 

@@ -115,11 +115,11 @@ impl Session {
         // SQLite's count of changed rows stays as it was when a statement changes none.
         let changed = self.connection.total_changes() != before;
         let rows_affected = if changed { self.connection.changes() } else { 0 };
-        let inserted = self.control.inserted().filter(|row| {
-            // A trigger's insert is not this statement's.
-            rows_affected > 0 && *row == self.connection.last_insert_rowid() && text::inserts(sql)
-        });
-        Ok(Executed::new(rows_affected, inserted.and_then(|row| u64::try_from(row).ok())))
+        let row = self.connection.last_insert_rowid();
+        // It stays as it was when nothing is inserted, or into a table without row numbers.
+        let inserted = rows_affected > 0 && text::inserts(sql) && self.control.has_inserted(row);
+        let id = u64::try_from(row).ok().filter(|_| inserted);
+        Ok(Executed::new(rows_affected, id))
     }
 
     pub(super) fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
