@@ -130,6 +130,7 @@ async fn connections_that_open_a_new_file_together_all_succeed() {
         let mut connection = connection.await.unwrap();
         let mode: String = connection.query_one("PRAGMA journal_mode", &[]).await.unwrap().get(0).unwrap();
         assert_eq!(mode, "wal");
+        connection.close().await.unwrap();
     }
     assert_eq!(names(&directory), ["shop.db"], "the last one to leave clears up");
 }

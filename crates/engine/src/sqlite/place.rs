@@ -179,6 +179,8 @@ impl Runner {
             {
                 work(&mut session);
             }
+            // In this order: who waits for the end may want to be the last to hold the session, and close it.
+            drop(session);
             drop(done);
         };
         match Handle::try_current() {
