@@ -5,7 +5,7 @@
 
 use dbkeep::engine::{Connection, connect};
 use dbkeep::migrate::{
-    Allow, Drift, Error, ErrorKind, InDoubt, Migrator, MigrationStarted, Progress, Rollback, StatementFinished, Up,
+    Allow, Drift, Error, ErrorKind, InDoubt, MigrationStarted, Migrator, Progress, Rollback, StatementFinished, Up,
 };
 use dbkeep::{ConnectOptions, Ident};
 use std::path::Path;
@@ -101,7 +101,10 @@ async fn status_is_json_with_stable_names() {
     let mut connection = memory().await;
     let migrator = Migrator::embedded([USERS, POSTS]);
     migrator.up(&mut connection, &Up::default().steps(1)).await.unwrap();
-    connection.execute("UPDATE dbkeep_migrations SET executed_at = '2026-11-22 12:00:00.5', duration_ms = 7", &[]).await.unwrap();
+    connection
+        .execute("UPDATE dbkeep_migrations SET executed_at = '2026-11-22 12:00:00.5', duration_ms = 7", &[])
+        .await
+        .unwrap();
     assert_eq!(
         serde_json::to_string(&migrator.status(&mut connection).await.unwrap()).unwrap(),
         "[{\"migration\":\"2026_01_01_000000_users\",\"applied\":true,\"batch\":1,\"executed_at\":\"2026-11-22T12:00:00.5Z\",\
@@ -154,8 +157,14 @@ async fn every_file_is_judged_before_the_first_statement_runs() {
     let mut connection = memory().await;
     for (text, complaint) in [
         ("-- migrate:up\nSELECT 'open", "2026_01_03_000000_x.sql:2:8: the string that starts here is not closed"),
-        ("-- migrate:up\n-- nothing\n", "2026_01_03_000000_x.sql:2:1: the up part of 2026_01_03_000000_x holds no statement"),
-        ("-- migrate:up\nSELECT 1;\n COMMIT;\n", "2026_01_03_000000_x.sql:3:2: 2026_01_03_000000_x runs in a transaction already"),
+        (
+            "-- migrate:up\n-- nothing\n",
+            "2026_01_03_000000_x.sql:2:1: the up part of 2026_01_03_000000_x holds no statement",
+        ),
+        (
+            "-- migrate:up\nSELECT 1;\n COMMIT;\n",
+            "2026_01_03_000000_x.sql:3:2: 2026_01_03_000000_x runs in a transaction already",
+        ),
         ("-- migrate:up\n-- migrate:off\n", "2026_01_03_000000_x.sql:2:1: unknown directive `migrate:off`"),
     ] {
         let migrator = Migrator::embedded([USERS, ("2026_01_03_000000_x.sql", text)]);
@@ -188,7 +197,9 @@ async fn without_a_transaction_a_failed_migration_goes_on_where_it_stopped() {
     // Nothing can be rolled back over it, and what took effect must not be rewritten.
     let error = at(broken).rollback(&mut connection, &Rollback::all()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unfinished);
-    let error = at(&broken.replace("VALUES (1);\nINSERT INTO b", "VALUES (7);\nINSERT INTO b")).up(&mut connection, &Up::default()).await;
+    let error = at(&broken.replace("VALUES (1);\nINSERT INTO b", "VALUES (7);\nINSERT INTO b"))
+        .up(&mut connection, &Up::default())
+        .await;
     assert_eq!(
         shown(&error.unwrap_err()),
         "2026_01_01_000000_a.sql:2:1: the first 2 statements of 2026_01_01_000000_a took effect, and the file has changed there since\n\
@@ -284,7 +295,10 @@ async fn changed_missing_and_late_files_are_named_and_refused() {
     let changed = (USERS.0, USERS.1.replace("name TEXT", "name VARCHAR(9)"));
     let files = || [(POSTS.0, POSTS.1.to_owned()), changed.clone()];
     let error = Migrator::embedded(files()).up(&mut connection, &Up::default()).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Drift, "2026_01_01_000000_users changed after it was applied"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Drift, "2026_01_01_000000_users changed after it was applied")
+    );
     let drift = Migrator::embedded(files()).status(&mut connection).await.unwrap();
     assert_eq!(drift.iter().map(|status| status.drift).collect::<Vec<_>>(), [Some(Drift::Changed), None]);
 
@@ -394,7 +408,10 @@ async fn migrations_are_read_from_a_directory() {
     assert_eq!(tables(&mut connection).await, ["dbkeep_migrations", "mine", "posts", "users"]);
     let error = migrator.rollback(&mut connection, &Rollback::all()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoDown);
-    assert!(error.to_string().ends_with("2026_01_03_000000_mine cannot be rolled back: it has no down part"), "{error}");
+    assert!(
+        error.to_string().ends_with("2026_01_03_000000_mine cannot be rolled back: it has no down part"),
+        "{error}"
+    );
     assert_eq!(tables(&mut connection).await.len(), 4);
 
     let gone = Migrator::from_directory(directory.path().join("none"));

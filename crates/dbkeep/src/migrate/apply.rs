@@ -65,7 +65,12 @@ impl<'m> Task<'m> {
     }
 
     /// Runs it and records it; says how long it took.
-    pub(crate) async fn run(mut self, connection: &mut Connection, ledger: &Ledger, progress: &dyn Progress) -> Result<Duration> {
+    pub(crate) async fn run(
+        mut self,
+        connection: &mut Connection,
+        ledger: &Ledger,
+        progress: &dyn Progress,
+    ) -> Result<Duration> {
         let started = Instant::now();
         progress.migration_started(&MigrationStarted {
             migration: self.name.as_str(),
@@ -90,7 +95,8 @@ impl<'m> Task<'m> {
         progress: &dyn Progress,
         started: Instant,
     ) -> Result<()> {
-        let mut transaction = connection.transaction().await.during(format_args!("begin the transaction of {}", self.name))?;
+        let mut transaction =
+            connection.transaction().await.during(format_args!("begin the transaction of {}", self.name))?;
         for (at, step) in self.steps.iter().enumerate() {
             if let Err(error) = self.run_step(&mut transaction, at, step, progress).await {
                 // The first failure is the one to tell of; the server rolls back in any case.
@@ -194,7 +200,13 @@ impl<'m> Task<'m> {
         }
     }
 
-    async fn run_step(&self, connection: &mut Connection, at: usize, step: &Step, progress: &dyn Progress) -> engine::Result<()> {
+    async fn run_step(
+        &self,
+        connection: &mut Connection,
+        at: usize,
+        step: &Step,
+        progress: &dyn Progress,
+    ) -> engine::Result<()> {
         let started = Instant::now();
         connection.script(&step.script()).await?;
         progress.statement_finished(&StatementFinished {
@@ -362,7 +374,10 @@ fn resume(name: &Name, part: &Part, steps: &[Step], row: &Entry, in_doubt: Optio
     if done > 0 && (done > steps.len() || chain.checksum() != row.done_checksum) {
         return Err(Error::new(
             ErrorKind::Drift,
-            format!("the first {} of {name} took effect, and the file has changed there since", plural(done, "statement")),
+            format!(
+                "the first {} of {name} took effect, and the file has changed there since",
+                plural(done, "statement")
+            ),
         )
         .at(part.start())
         .with_hint("put them back as they were; what follows them may be changed"));

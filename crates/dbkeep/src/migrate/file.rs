@@ -67,7 +67,10 @@ impl Step {
     }
 
     fn words(&self) -> impl Iterator<Item = String> {
-        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).map(str::to_uppercase)
+        self.sql
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|w| !w.is_empty())
+            .map(str::to_uppercase)
     }
 
     /// Whether it begins or ends a transaction, rather than a savepoint.
@@ -148,9 +151,9 @@ pub(crate) fn parts(file: &Arc<SqlFile>, named: Option<Direction>) -> Result<Par
         let Some(directive) = directive(line) else {
             if open.is_none() && !is_blank(line) {
                 let offset = start + (line.len() - line.trim_start().len());
-                return Err(file.error(offset, "SQL stands before the first `-- migrate:up`").with_hint(
-                    "put a line `-- migrate:up` before the statements, or name the file ….up.sql",
-                ));
+                return Err(file
+                    .error(offset, "SQL stands before the first `-- migrate:up`")
+                    .with_hint("put a line `-- migrate:up` before the statements, or name the file ….up.sql"));
             }
             continue;
         };
@@ -289,10 +292,7 @@ mod tests {
         assert_eq!(error("-- note\n  SELECT 1;\n"), "m/a.sql:2:3: SQL stands before the first `-- migrate:up`");
         assert_eq!(error("-- migrate:upp\n"), "m/a.sql:1:1: unknown directive `migrate:upp`");
         assert_eq!(error("-- migrate:up fast\n"), "m/a.sql:1:1: unknown option \"fast\" of `migrate:up`");
-        assert_eq!(
-            error("-- migrate:up\nSELECT 1;\n -- migrate:up\n"),
-            "m/a.sql:3:2: there is a second `migrate:up`"
-        );
+        assert_eq!(error("-- migrate:up\nSELECT 1;\n -- migrate:up\n"), "m/a.sql:3:2: there is a second `migrate:up`");
         let named = parts(&SqlFile::new("m/a.up.sql", "SELECT 1;\n-- migrate:down\n"), Some(Direction::Up));
         assert_eq!(
             named.unwrap_err().to_string(),

@@ -4,7 +4,8 @@ use super::error::During as _;
 use super::{Error, ErrorKind, Result};
 use dbkeep_engine::{self as engine, CatalogOptions, Connection, Row};
 use dbkeep_sql::{
-    ColumnType, Compile, CreateTable, DateTime, Ident, Value, col, column, create_table, delete_from, insert_into, select, update,
+    ColumnType, Compile, CreateTable, DateTime, Ident, Value, col, column, create_table, delete_from, insert_into,
+    select, update,
 };
 use jiff::Timestamp;
 
@@ -161,10 +162,8 @@ impl Ledger {
 
     /// Records that one more statement took effect.
     pub(crate) async fn advance(&self, connection: &mut Connection, entry: &Entry) -> Result<()> {
-        let fields = [
-            ("statements_done", entry.statements_done.into()),
-            ("done_checksum", (&entry.done_checksum).into()),
-        ];
+        let fields =
+            [("statements_done", entry.statements_done.into()), ("done_checksum", (&entry.done_checksum).into())];
         self.set(connection, &entry.migration, fields).await
     }
 

@@ -26,8 +26,11 @@ pub(crate) async fn acquire(
     // Another may hold it by now.
     let holder = connection.lock_holder(name).await.during(doing)?;
     let holder = holder.map_or_else(String::new, |holder| format!(" ({holder})"));
-    Err(Error::new(ErrorKind::Locked, format!("another run holds the lock{holder}; waited {} s for it", wait.as_secs()))
-        .with_hint("wait for the other run to end, and see whether anything is left to do"))
+    Err(Error::new(
+        ErrorKind::Locked,
+        format!("another run holds the lock{holder}; waited {} s for it", wait.as_secs()),
+    )
+    .with_hint("wait for the other run to end, and see whether anything is left to do"))
 }
 
 /// Gives the lock back. A failure is only logged: the lock ends with the session at the latest, and what was done is done.

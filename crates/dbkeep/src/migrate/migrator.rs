@@ -208,7 +208,12 @@ impl Migrator {
         outcome
     }
 
-    async fn rollback_locked(&self, connection: &mut Connection, files: &[Migration], rollback: &Rollback) -> Result<Report> {
+    async fn rollback_locked(
+        &self,
+        connection: &mut Connection,
+        files: &[Migration],
+        rollback: &Rollback,
+    ) -> Result<Report> {
         let rows = self.ledger.read(connection).await?;
         let tasks = down_tasks(files, &rows, &Server::of(connection), rollback)?;
         let migrations = self.run(connection, tasks).await?;
@@ -285,7 +290,12 @@ impl Migrator {
     }
 }
 
-fn down_tasks<'m>(files: &'m [Migration], rows: &[Entry], server: &Server, rollback: &Rollback) -> Result<Vec<Task<'m>>> {
+fn down_tasks<'m>(
+    files: &'m [Migration],
+    rows: &[Entry],
+    server: &Server,
+    rollback: &Rollback,
+) -> Result<Vec<Task<'m>>> {
     let mut in_doubt: Option<InDoubt> = rollback.in_doubt;
     let mut tasks = Vec::new();
     for (row, file) in plan::rollback(files, rows, rollback.scope)? {
@@ -318,6 +328,9 @@ fn default_table() -> Ident {
 
 impl std::fmt::Debug for Migrator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Migrator").field("source", &self.source).field("table", &self.ledger.name()).finish_non_exhaustive()
+        f.debug_struct("Migrator")
+            .field("source", &self.source)
+            .field("table", &self.ledger.name())
+            .finish_non_exhaustive()
     }
 }

@@ -162,11 +162,10 @@ fn find(files: &[Migration], wanted: &str) -> Result<usize> {
         (Some((at, _)), None) => Ok(at),
         (None, _) => Err(Error::new(ErrorKind::Target, format!("there is no migration {wanted:?}"))
             .with_hint("`migrate status` lists them")),
-        (Some((_, one)), Some((_, other))) => Err(Error::new(
-            ErrorKind::Target,
-            format!("several migrations are called {wanted:?}"),
-        )
-        .with_hint(format!("give the whole name: {} or {}", one.name, other.name))),
+        (Some((_, one)), Some((_, other))) => {
+            Err(Error::new(ErrorKind::Target, format!("several migrations are called {wanted:?}"))
+                .with_hint(format!("give the whole name: {} or {}", one.name, other.name)))
+        }
     }
 }
 
@@ -212,7 +211,8 @@ fn refuse_drift(files: &[Migration], ledger: &[Entry], allow: Allow) -> Result<(
             "rename it to a later time, or allow it to run now (--allow-out-of-order)",
         ),
     ] {
-        let names: Vec<&str> = found.iter().filter(|(_, drift)| *drift == kind && !allowed).map(|(name, _)| *name).collect();
+        let names: Vec<&str> =
+            found.iter().filter(|(_, drift)| *drift == kind && !allowed).map(|(name, _)| *name).collect();
         let Some((first, more)) = names.split_first() else { continue };
         let others = if more.is_empty() { String::new() } else { format!("; so with {}", more.join(", ")) };
         return Err(Error::new(ErrorKind::Drift, format!("{first} {what}{others}")).with_hint(hint));

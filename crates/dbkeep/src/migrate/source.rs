@@ -167,9 +167,12 @@ fn choose(name: Name, candidates: Vec<Candidate>, server: &Names) -> Result<Opti
         let parts = fitting.entry(rank).or_default();
         for (slot, found) in [(&mut parts.up, found.up), (&mut parts.down, found.down)] {
             if let (Some(one), Some(other)) = (&*slot, &found) {
-                return Err(Error::new(ErrorKind::File, format!("the migration {name} has a part in two files")).with_hint(
-                    format!("take it out of {} or {}", one.file.path.display(), other.file.path.display()),
-                ));
+                return Err(Error::new(ErrorKind::File, format!("the migration {name} has a part in two files"))
+                    .with_hint(format!(
+                        "take it out of {} or {}",
+                        one.file.path.display(),
+                        other.file.path.display()
+                    )));
             }
             *slot = found.or(slot.take());
         }
@@ -185,7 +188,10 @@ fn choose(name: Name, candidates: Vec<Candidate>, server: &Names) -> Result<Opti
                 ErrorKind::File,
                 format!("the migration {name} has a file for {word:?}, but none for this server"),
             )
-            .with_hint(format!("name it for this server (.{}.sql), or add a file without such a word", server.exact[0]))),
+            .with_hint(format!(
+                "name it for this server (.{}.sql), or add a file without such a word",
+                server.exact[0]
+            ))),
             None => Ok(None),
         };
     };
@@ -193,7 +199,9 @@ fn choose(name: Name, candidates: Vec<Candidate>, server: &Names) -> Result<Opti
     let Some(up) = up else { return Ok(None) };
     // A down part of its own file serves every engine that has none better.
     let is_named = |part: &Part| part.file.path != up.file.path;
-    let down = down.or_else(|| fitting.into_values().find_map(|parts| parts.down.filter(|part| is_named(part) && parts.up.is_none())));
+    let down = down.or_else(|| {
+        fitting.into_values().find_map(|parts| parts.down.filter(|part| is_named(part) && parts.up.is_none()))
+    });
     let checksum = checksum::of(up.text());
     Ok(Some(Migration { name, up, down, checksum }))
 }

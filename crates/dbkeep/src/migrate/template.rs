@@ -41,8 +41,10 @@ pub fn create(
     let words = title.split('_').all(|word| !word.is_empty());
     let letters = title.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !words || !letters || title.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(Error::new(ErrorKind::File, format!("{title:?} is no name for a migration"))
-            .with_hint(format!("say what it does in lower-case letters, digits and single underscores: {}", suggest(title))));
+        return Err(Error::new(ErrorKind::File, format!("{title:?} is no name for a migration")).with_hint(format!(
+            "say what it does in lower-case letters, digits and single underscores: {}",
+            suggest(title)
+        )));
     }
     let cannot = |what: &str, path: &Path, error: std::io::Error| {
         Error::new(ErrorKind::Io, format!("cannot {what} {}", path.display())).with_source(error)
@@ -137,9 +139,9 @@ fn text(title: &str, table: Option<&str>, dialect: &dyn Dialect) -> Result<Strin
             let create = create_statement(table, dialect)?;
             format!("-- migrate:up\n{create};\n\n-- migrate:down\nDROP TABLE {table};\n")
         }
-        Intent::Drop(table) => format!(
-            "-- migrate:up\nDROP TABLE {table};\n\n-- migrate:down\n-- Make the table again as it was.\n"
-        ),
+        Intent::Drop(table) => {
+            format!("-- migrate:up\nDROP TABLE {table};\n\n-- migrate:down\n-- Make the table again as it was.\n")
+        }
         Intent::Add { column, table } => format!(
             "-- migrate:up\nALTER TABLE {table} ADD COLUMN {column} VARCHAR(255);\n\n\
              -- migrate:down\nALTER TABLE {table} DROP COLUMN {column};\n"
@@ -148,9 +150,9 @@ fn text(title: &str, table: Option<&str>, dialect: &dyn Dialect) -> Result<Strin
             "-- migrate:up\nALTER TABLE {table} DROP COLUMN {column};\n\n\
              -- migrate:down\nALTER TABLE {table} ADD COLUMN {column} VARCHAR(255);\n"
         ),
-        Intent::Other(Some(table)) => format!(
-            "-- migrate:up\n-- ALTER TABLE {table} …;\n\n-- migrate:down\n-- ALTER TABLE {table} …;\n"
-        ),
+        Intent::Other(Some(table)) => {
+            format!("-- migrate:up\n-- ALTER TABLE {table} …;\n\n-- migrate:down\n-- ALTER TABLE {table} …;\n")
+        }
         Intent::Other(None) => "-- migrate:up\n\n-- migrate:down\n".to_owned(),
     })
 }
@@ -161,7 +163,9 @@ fn create_statement(table: &str, dialect: &dyn Dialect) -> Result<String> {
         .column(column("name", ColumnType::Varchar(255)))
         .column(column("created_at", ColumnType::Timestamp).default(dbkeep_sql::current_timestamp()));
     let compiled = statement.compile(dialect).map_err(|error| {
-        Error::new(ErrorKind::File, format!("{table:?} is no name for a table")).with_hint(error.hint()).with_source(error)
+        Error::new(ErrorKind::File, format!("{table:?} is no name for a table"))
+            .with_hint(error.hint())
+            .with_source(error)
     })?;
     Ok(compiled.sql)
 }
@@ -241,7 +245,9 @@ mod tests {
             assert_eq!(error.to_string(), format!("{bad:?} is no name for a migration"));
             assert_eq!(
                 error.hint(),
-                Some(format!("say what it does in lower-case letters, digits and single underscores: {better}").as_str())
+                Some(
+                    format!("say what it does in lower-case letters, digits and single underscores: {better}").as_str()
+                )
             );
         }
     }

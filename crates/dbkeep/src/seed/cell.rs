@@ -7,7 +7,10 @@ use super::node::{Content, Malformed, Node};
 pub(super) enum Cell {
     Null,
     /// A text, which the column it is for gives a type; `plain` when it stood without quotes.
-    Text { text: String, plain: bool },
+    Text {
+        text: String,
+        plain: bool,
+    },
     /// A list or a map, for a column that takes one.
     Structure(Node),
     /// `{json: …}`: a document, whatever the column's type.
@@ -75,9 +78,11 @@ impl Cell {
                 Some("true") => Ok(Cell::Now),
                 _ => Err(wanted("the word true")),
             },
-            "days_ago" => {
-                argument.scalar().and_then(|days| days.parse().ok()).map(Cell::DaysAgo).ok_or_else(|| wanted("a whole number of days"))
-            }
+            "days_ago" => argument
+                .scalar()
+                .and_then(|days| days.parse().ok())
+                .map(Cell::DaysAgo)
+                .ok_or_else(|| wanted("a whole number of days")),
             "env" => match argument.scalar() {
                 Some(name) if !argument.is_null() => Ok(Cell::Env(name.to_owned())),
                 _ => Err(wanted("the name of a variable")),

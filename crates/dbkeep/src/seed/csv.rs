@@ -26,7 +26,10 @@ enum Treatment {
     /// They are passwords to be hashed.
     Argon2,
     /// They are keys of rows in another table.
-    Reference { table: String, key: String },
+    Reference {
+        table: String,
+        key: String,
+    },
 }
 
 const DIRECTIVES: &str = "the comments before the header are: table: T, key: a, b, mode: upsert or insert-missing, delimiter: ;, \
@@ -43,6 +46,8 @@ struct Head {
     treatments: Vec<(String, Treatment, usize)>,
     /// Lines before the header.
     lines: usize,
+    /// What to add to the line the reader says a row is on: of a file with CRLF it counts one too few.
+    behind: usize,
 }
 
 /// Reads the head of a file and its header.
@@ -94,6 +99,7 @@ fn head(path: &Path, lines: &mut Lines, default_table: &str) -> Result<Head> {
         delimiter: b',',
         treatments: Vec::new(),
         lines: 0,
+        behind: 0,
     };
     let unreadable = |error| Error::new(ErrorKind::Io, format!("cannot read {}", path.display())).with_source(error);
     if lines.fill_buf().map_err(unreadable)?.starts_with("\u{feff}".as_bytes()) {
@@ -111,6 +117,9 @@ fn head(path: &Path, lines: &mut Lines, default_table: &str) -> Result<Head> {
             Error::new(ErrorKind::File, message).at(location).with_hint(DIRECTIVES)
         })?;
     }
+    let header = lines.fill_buf().map_err(unreadable)?;
+    let end = header.iter().position(|byte| *byte == b'\n');
+    head.behind = usize::from(end.is_some_and(|end| end > 0 && header[end - 1] == b'\r'));
     Ok(head)
 }
 
@@ -120,7 +129,9 @@ impl Head {
         let argument = argument.trim();
         match word.trim() {
             "table" if !argument.is_empty() => self.table = argument.to_owned(),
-            "key" if !argument.is_empty() => self.key = argument.split(',').map(|name| name.trim().to_owned()).collect(),
+            "key" if !argument.is_empty() => {
+                self.key = argument.split(',').map(|name| name.trim().to_owned()).collect()
+            }
             "mode" => self.mode = Mode::parse(argument).ok_or("the modes are upsert and insert-missing")?,
             "delimiter" => {
                 self.delimiter = match argument.as_bytes() {
@@ -133,7 +144,10 @@ impl Head {
             "ref" => {
                 let parts = argument.split_once('=').and_then(|(column, target)| {
                     let (table, key) = target.trim().rsplit_once('.')?;
-                    Some((column.trim().to_owned(), Treatment::Reference { table: table.to_owned(), key: key.to_owned() }))
+                    Some((
+                        column.trim().to_owned(),
+                        Treatment::Reference { table: table.to_owned(), key: key.to_owned() },
+                    ))
                 });
                 let (column, treatment) = parts.ok_or("a reference reads: ref: COLUMN = TABLE.KEY")?;
                 self.treatments.push((column, treatment, self.lines));
@@ -158,14 +172,16 @@ impl CsvFile {
     /// The rows, read as they are asked for.
     pub(super) fn rows(&self) -> Result<impl Iterator<Item = Result<SeedRow>> + Send> {
         let mut lines = start(&self.path, &self.text)?;
-        let skipped = head(&self.path, &mut lines, "")?.lines;
+        let head = head(&self.path, &mut lines, "")?;
+        let skipped = head.lines + head.behind;
         let (path, columns, treatments) = (self.path.clone(), Arc::clone(&self.columns), self.treatments.clone());
         let mut number = 0;
         Ok(reader(lines, self.delimiter).into_records().map(move |record| {
             let record = record.map_err(|error| unreadable(&path, skipped, error))?;
             let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0)) + skipped;
             number += 1;
-            let cells = record.iter().zip(&treatments).map(|(text, treatment)| (treatment.cell(text), (line, 1))).collect();
+            let cells =
+                record.iter().zip(&treatments).map(|(text, treatment)| (treatment.cell(text), (line, 1))).collect();
             Ok(SeedRow { number, line, columns: Arc::clone(&columns), cells })
         }))
     }
@@ -229,7 +245,8 @@ mod tests {
         assert_eq!(rows.references().into_iter().collect::<Vec<_>>(), ["teams"]);
         let rows = read(&format!("{head}{body}")).unwrap();
         assert_eq!((rows[1].number, rows[1].line), (2, 10));
-        let reference = Reference { table: "teams".to_owned(), key: vec![("name".to_owned(), text("red"))], column: None };
+        let reference =
+            Reference { table: "teams".to_owned(), key: vec![("name".to_owned(), text("red"))], column: None };
         let cells: Vec<_> = rows.iter().flat_map(|row| row.cells.iter().map(|(cell, _)| cell.clone())).collect();
         assert_eq!(
             cells,

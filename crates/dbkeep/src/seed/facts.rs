@@ -37,7 +37,8 @@ impl Facts {
         let mut options = CatalogOptions::default().tables(names.iter().map(|name| split(name).1));
         options.sizes = false;
         let catalog = connection.catalog(&options).await.during("read the catalog")?;
-        let known = names.into_iter().filter_map(|name| Some((name.to_owned(), TableFacts::of(name, find(&catalog, name)?))));
+        let known =
+            names.into_iter().filter_map(|name| Some((name.to_owned(), TableFacts::of(name, find(&catalog, name)?))));
         Ok(Self(known.collect()))
     }
 
@@ -64,7 +65,10 @@ fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<&'c Table> {
     let (schema, name) = split(name);
     let fits = |table: &&Table| schema.is_none() || table.schema.as_deref() == schema;
     let mut tables = catalog.tables.iter().filter(fits);
-    tables.clone().find(|table| table.name == name).or_else(|| tables.find(|table| table.name.eq_ignore_ascii_case(name)))
+    tables
+        .clone()
+        .find(|table| table.name == name)
+        .or_else(|| tables.find(|table| table.name.eq_ignore_ascii_case(name)))
 }
 
 impl TableFacts {

@@ -53,8 +53,14 @@ pub(super) async fn fill(
 ) -> Result<Counts> {
     let facts = context.facts;
     let table = facts.table(&rows.table).map_err(|error| error.at(rows.location(&seeder.path, (1, 1))))?;
-    let mut filling =
-        Filling { seeder, rows, table, key: key(seeder, rows, table)?, counts: Counts::default(), seen: HashMap::new() };
+    let mut filling = Filling {
+        seeder,
+        rows,
+        table,
+        key: key(seeder, rows, table)?,
+        counts: Counts::default(),
+        seen: HashMap::new(),
+    };
     let mut waiting = Vec::new();
     match &rows.content {
         RowContent::Yaml(_, read) => {
@@ -109,7 +115,12 @@ impl<'r> Filling<'_, 'r> {
     }
 
     /// Sees to some rows; gives back those that point to rows that are not there yet.
-    async fn run(&mut self, connection: &mut Connection, context: &mut Context<'r>, chunk: Vec<SeedRow>) -> Result<Vec<SeedRow>> {
+    async fn run(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'r>,
+        chunk: Vec<SeedRow>,
+    ) -> Result<Vec<SeedRow>> {
         if let Err(error) = context.resolve(connection, self.table, &chunk).await {
             return Err(self.place_of_reference(error, context, &chunk));
         }
@@ -130,8 +141,9 @@ impl<'r> Filling<'_, 'r> {
                 Found::Row(_) if self.rows.mode == Mode::InsertMissing => self.counts.unchanged += 1,
                 Found::Row(stored) => there.push((row, stored)),
                 Found::Several => {
-                    let error = Error::new(ErrorKind::Row, format!("{} holds several rows with this key", self.table.name))
-                        .with_hint("choose a key that no two rows share; a unique index on it keeps it so");
+                    let error =
+                        Error::new(ErrorKind::Row, format!("{} holds several rows with this key", self.table.name))
+                            .with_hint("choose a key that no two rows share; a unique index on it keeps it so");
                     return Err(self.place(error, &row.row, None));
                 }
             }
@@ -145,7 +157,8 @@ impl<'r> Filling<'_, 'r> {
     fn compute(&mut self, context: &Context<'_>, row: SeedRow) -> Result<Result<Ready, SeedRow>> {
         let (mut columns, mut wanted) = (Vec::new(), Vec::new());
         for (at, (name, (cell, _))) in row.columns.iter().zip(&row.cells).enumerate() {
-            let found = self.table.require(name).and_then(|column| Ok((column, context.wanted(self.table, column, cell)?)));
+            let found =
+                self.table.require(name).and_then(|column| Ok((column, context.wanted(self.table, column, cell)?)));
             match found.map_err(|error| self.place(error, &row, Some(at)))? {
                 (column, Some(value)) => {
                     columns.push(column);
@@ -163,11 +176,16 @@ impl<'r> Filling<'_, 'r> {
             };
             match &wanted[at] {
                 Wanted::Value(Value::Null) => {
-                    return Err(self.place(Error::new(ErrorKind::Row, "a column of the key cannot be NULL"), &row, Some(at)));
+                    return Err(self.place(
+                        Error::new(ErrorKind::Row, "a column of the key cannot be NULL"),
+                        &row,
+                        Some(at),
+                    ));
                 }
                 Wanted::Value(value) => key.push(value.clone()),
                 _ => {
-                    let error = Error::new(ErrorKind::Row, "a column of the key cannot be a password or the time of the run");
+                    let error =
+                        Error::new(ErrorKind::Row, "a column of the key cannot be a password or the time of the run");
                     return Err(self.place(error, &row, Some(at)));
                 }
             }
@@ -230,7 +248,8 @@ impl<'r> Filling<'_, 'r> {
             }
             for (row, values) in &batch {
                 let one = [(row, values)];
-                let statement = self.insert_statement_of(connection, one.iter().map(|(row, values)| (*row, *values)))?;
+                let statement =
+                    self.insert_statement_of(connection, one.iter().map(|(row, values)| (*row, *values)))?;
                 if let Err(error) = guarded(connection, &statement).await {
                     return Err(self.refused("inserted into", error, &row.row));
                 }
@@ -252,7 +271,8 @@ impl<'r> Filling<'_, 'r> {
     ) -> Result<Compiled> {
         let mut statement = insert_into(self.table.path());
         if let Some((first, values)) = batch.next() {
-            statement = statement.columns(first.columns.iter().map(|at| self.table.name_of(*at))).row(values.iter().cloned());
+            statement =
+                statement.columns(first.columns.iter().map(|at| self.table.name_of(*at))).row(values.iter().cloned());
         }
         let statement = batch.fold(statement, |statement, (_, values)| statement.row(values.iter().cloned()));
         statement
@@ -261,7 +281,12 @@ impl<'r> Filling<'_, 'r> {
     }
 
     /// Changes the rows that differ, and in them only the columns that do.
-    async fn update(&mut self, connection: &mut Connection, rows: Vec<(Ready, Vec<Value>)>, columns: &[usize]) -> Result<()> {
+    async fn update(
+        &mut self,
+        connection: &mut Connection,
+        rows: Vec<(Ready, Vec<Value>)>,
+        columns: &[usize],
+    ) -> Result<()> {
         let hashes = self.changed_hashes(&rows, columns).await?;
         let mut changed = Vec::new();
         for (number, (row, stored)) in rows.into_iter().enumerate() {
@@ -272,7 +297,9 @@ impl<'r> Filling<'_, 'r> {
                     Wanted::Value(value) if !self.table.columns[*column].kind.is_same(before, value) => {
                         changes.push((*column, value.clone()));
                     }
-                    Wanted::Secret(_) => changes.extend(hashes.get(&(number, at)).map(|hash| (*column, Value::from(hash)))),
+                    Wanted::Secret(_) => {
+                        changes.extend(hashes.get(&(number, at)).map(|hash| (*column, Value::from(hash))))
+                    }
                     _ => {}
                 }
             }
@@ -280,7 +307,11 @@ impl<'r> Filling<'_, 'r> {
                 self.counts.unchanged += 1;
                 continue;
             }
-            let is_key = self.key.iter().zip(&row.key).map(|(at, value)| col(Path::from(self.table.name_of(*at))).eq(value.clone()));
+            let is_key = self
+                .key
+                .iter()
+                .zip(&row.key)
+                .map(|(at, value)| col(Path::from(self.table.name_of(*at))).eq(value.clone()));
             let statement = update(self.table.path()).filter(all(is_key));
             let statement = changes.iter().fold(statement, |statement, (at, value)| {
                 statement.set(self.table.name_of(*at), Expr::from(value.clone()))
@@ -319,7 +350,11 @@ impl<'r> Filling<'_, 'r> {
     }
 
     /// New hashes for the passwords whose stored hash is not theirs, by row and place in the row.
-    async fn changed_hashes(&self, rows: &[(Ready, Vec<Value>)], columns: &[usize]) -> Result<HashMap<(usize, usize), String>> {
+    async fn changed_hashes(
+        &self,
+        rows: &[(Ready, Vec<Value>)],
+        columns: &[usize],
+    ) -> Result<HashMap<(usize, usize), String>> {
         let (mut places, mut jobs) = (Vec::new(), Vec::new());
         for (number, (row, stored)) in rows.iter().enumerate() {
             for (at, (column, wanted)) in row.columns.iter().zip(&row.wanted).enumerate() {

@@ -37,7 +37,9 @@ impl Kind {
         match word {
             "" => Kind::Any,
             "bool" | "boolean" => Kind::Bool,
-            "int" | "integer" | "tinyint" | "smallint" | "mediumint" | "bigint" | "int2" | "int4" | "int8" | "year" => Kind::Integer,
+            "int" | "integer" | "tinyint" | "smallint" | "mediumint" | "bigint" | "int2" | "int4" | "int8" | "year" => {
+                Kind::Integer
+            }
             "decimal" | "numeric" | "dec" | "fixed" => Kind::Decimal(scale(rest)),
             "real" | "float" | "double" | "float4" | "float8" => Kind::Float,
             "bytea" | "binary" | "varbinary" | "blob" | "tinyblob" | "mediumblob" | "longblob" => Kind::Bytes,
@@ -96,7 +98,9 @@ impl Kind {
             Kind::Float => text.parse().map(Value::Double).map_err(|_| wanted()),
             Kind::Text | Kind::Array(_) => Ok(Value::Text(text.to_owned())),
             Kind::Bytes => match text.strip_prefix("\\x").or_else(|| text.strip_prefix("0x")) {
-                Some(digits) => hexadecimal(digits).map(Value::Bytes).ok_or_else(|| "these are not hexadecimal digits in pairs".to_owned()),
+                Some(digits) => hexadecimal(digits)
+                    .map(Value::Bytes)
+                    .ok_or_else(|| "these are not hexadecimal digits in pairs".to_owned()),
                 None => Ok(Value::Bytes(text.as_bytes().to_vec())),
             },
             Kind::Bit => Bits::parse(text).map(Value::Bit).ok_or_else(wanted),
@@ -120,7 +124,9 @@ impl Kind {
     pub(super) fn moment(&self, moment: DateTime) -> Option<Value> {
         match self {
             Kind::Date => Some(Value::Date(moment.date)),
-            Kind::Time => Some(Value::Time(Time::new(moment.hour.into(), moment.minute, moment.second, moment.microsecond))),
+            Kind::Time => {
+                Some(Value::Time(Time::new(moment.hour.into(), moment.minute, moment.second, moment.microsecond)))
+            }
             Kind::DateTime => Some(Value::DateTime(moment)),
             Kind::Timestamp => Some(Value::Timestamp(moment)),
             Kind::Text | Kind::Any => Some(Value::Text(moment.to_string())),
@@ -154,9 +160,8 @@ impl Kind {
             return number.canonical();
         }
         match (self, value) {
-            (_, Value::Json(text)) | (Kind::Json, Value::Text(text)) => {
-                serde_json::from_str::<serde_json::Value>(text).map_or_else(|_| text.clone(), |json| sorted(&json).to_string())
-            }
+            (_, Value::Json(text)) | (Kind::Json, Value::Text(text)) => serde_json::from_str::<serde_json::Value>(text)
+                .map_or_else(|_| text.clone(), |json| sorted(&json).to_string()),
             (Kind::Date, Value::DateTime(at) | Value::Timestamp(at)) if is_midnight(at) => at.date.to_string(),
             (Kind::Date, Value::Text(text)) => reparsed::<Date>(text),
             (Kind::Time, Value::Text(text)) => reparsed::<Time>(text),
@@ -195,7 +200,11 @@ fn sorted(json: &serde_json::Value) -> serde_json::Value {
         serde_json::Value::Object(members) => {
             let mut names: Vec<&String> = members.keys().collect();
             names.sort();
-            names.into_iter().map(|name| (name.clone(), sorted(&members[name]))).collect::<serde_json::Map<_, _>>().into()
+            names
+                .into_iter()
+                .map(|name| (name.clone(), sorted(&members[name])))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
         }
         serde_json::Value::Array(items) => items.iter().map(sorted).collect(),
         other => other.clone(),
@@ -355,7 +364,11 @@ mod tests {
         same(&Kind::Json, Value::from(r#"{"a":1,"b":[2]}"#), Value::Json(r#"{"b": [2], "a": 1}"#.to_owned()));
         same(&Kind::Date, Value::from("2026-11-22"), Value::Date(Date::new(2026, 11, 22)));
         same(&Kind::DateTime, Value::from("2026-11-22T10:00:00Z"), Value::DateTime(moment("2026-11-22 10:00:00")));
-        same(&Kind::Timestamp, Value::DateTime(moment("2026-11-22 10:00:00")), Value::Timestamp(moment("2026-11-22 10:00:00")));
+        same(
+            &Kind::Timestamp,
+            Value::DateTime(moment("2026-11-22 10:00:00")),
+            Value::Timestamp(moment("2026-11-22 10:00:00")),
+        );
         same(&Kind::Text, Value::Null, Value::Null);
         for (kind, stored, wanted) in [
             (Kind::Text, Value::from("1.0"), Value::from("1")),

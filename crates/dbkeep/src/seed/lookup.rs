@@ -1,8 +1,8 @@
 //! Finds rows by their keys, many at once.
 
+use super::Result;
 use super::error::During as _;
 use super::facts::TableFacts;
-use super::Result;
 use dbkeep_engine::Connection;
 use dbkeep_sql::{Compile, Path, Value, all, any, col, select};
 use std::collections::HashMap;
@@ -73,7 +73,9 @@ impl Lookup<'_> {
         let column = |at: &usize| Path::from(self.table.name_of(*at));
         let filter = match self.key {
             [only] => col(column(only)).in_list(keys.iter().filter_map(|key| key.first().cloned())),
-            several => any(keys.iter().map(|key| all(several.iter().zip(key).map(|(at, value)| col(column(at)).eq(value.clone()))))),
+            several => any(keys
+                .iter()
+                .map(|key| all(several.iter().zip(key).map(|(at, value)| col(column(at)).eq(value.clone()))))),
         };
         let columns = self.key.iter().chain(self.wanted).map(|at| col(column(at)));
         let query = select().columns(columns).from(self.table.path()).filter(filter);

@@ -117,7 +117,9 @@ impl<'t> Composer<'t> {
                 (Event::MappingEnd, _) => return Ok(Content::Map(entries)),
                 (event, span) => self.node(event, span, depth + 1)?,
             };
-            if let Some(name) = key.scalar().filter(|name| entries.iter().any(|(other, _)| other.scalar() == Some(*name))) {
+            if let Some(name) =
+                key.scalar().filter(|name| entries.iter().any(|(other, _)| other.scalar() == Some(*name)))
+            {
                 return Err(Malformed {
                     message: format!("{name:?} stands here for the second time"),
                     line: key.line,
@@ -165,7 +167,8 @@ impl Node {
             },
             Content::List(items) => items.iter().map(Node::to_json).collect(),
             Content::Map(entries) => {
-                let entry = |(key, value): &(Node, Node)| (key.scalar().unwrap_or_default().to_owned(), value.to_json());
+                let entry =
+                    |(key, value): &(Node, Node)| (key.scalar().unwrap_or_default().to_owned(), value.to_json());
                 Value::Object(entries.iter().map(entry).collect())
             }
         }
@@ -222,7 +225,7 @@ mod tests {
     fn what_is_no_yaml_is_refused_where_it_stands() {
         assert_eq!(error("a: 1\na: 2\n"), "2:1: \"a\" stands here for the second time");
         assert_eq!(error("a: 1\n---\nb: 2\n"), "3:1: there is a second document in this file");
-        assert!(error("a: [1\n").starts_with("2:1: "), "{}", error("a: [1\n"));
+        assert_eq!(error("a: [1\n"), "1:4: unclosed bracket '['");
         assert!(error(&"[".repeat(1000)).contains("too deep"));
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\

@@ -18,7 +18,8 @@ pub(crate) fn order(wishes: &[Wish]) -> Result<Vec<usize>> {
     let before: Vec<BTreeSet<usize>> = (0..wishes.len()).map(|at| needed(wishes, at)).collect();
     let mut placed = Vec::new();
     while placed.len() < wishes.len() {
-        let ready = (0..wishes.len()).find(|at| !placed.contains(at) && before[*at].iter().all(|other| placed.contains(other)));
+        let ready =
+            (0..wishes.len()).find(|at| !placed.contains(at) && before[*at].iter().all(|other| placed.contains(other)));
         match ready {
             Some(at) => placed.push(at),
             None => return Err(cycle(wishes, &before, &placed)),
@@ -90,9 +91,15 @@ mod tests {
     fn a_circle_is_named_and_a_second_seed_for_the_same_table_breaks_it() {
         let circle: [(&str, Option<&str>, &[&str]); 3] =
             [("a", Some("t0"), &["t1"]), ("teams", Some("t1"), &["t2"]), ("users", Some("t2"), &["t1"])];
-        assert_eq!(ordered(&circle).unwrap_err().to_string(), "seeds need each other in a circle: teams -> users -> teams");
-        let broken: [(&str, Option<&str>, &[&str]); 3] =
-            [("users", Some("users"), &[]), ("teams", Some("teams"), &["users"]), ("users teams", Some("users"), &["teams"])];
+        assert_eq!(
+            ordered(&circle).unwrap_err().to_string(),
+            "seeds need each other in a circle: teams -> users -> teams"
+        );
+        let broken: [(&str, Option<&str>, &[&str]); 3] = [
+            ("users", Some("users"), &[]),
+            ("teams", Some("teams"), &["users"]),
+            ("users teams", Some("users"), &["teams"]),
+        ];
         assert_eq!(ordered(&broken).unwrap(), ["users", "teams", "users teams"]);
     }
 }

@@ -29,7 +29,10 @@ pub(super) async fn hashes(jobs: Vec<Job>) -> Result<Vec<Option<String>>> {
     }
     let mut out = Vec::new();
     for lane in running {
-        out.extend(lane.await.map_err(|error| Error::new(ErrorKind::Row, "hashing passwords was stopped").with_source(error))??);
+        out.extend(
+            lane.await
+                .map_err(|error| Error::new(ErrorKind::Row, "hashing passwords was stopped").with_source(error))??,
+        );
     }
     Ok(out)
 }
@@ -43,7 +46,8 @@ fn hash(job: &Job) -> Result<Option<String>> {
     }
     let hash = argon2.hash_password(job.secret.as_bytes());
     // The reason says nothing about the password itself.
-    hash.map(|hash| Some(hash.to_string())).map_err(|error| Error::new(ErrorKind::Row, format!("a password cannot be hashed: {error}")))
+    hash.map(|hash| Some(hash.to_string()))
+        .map_err(|error| Error::new(ErrorKind::Row, format!("a password cannot be hashed: {error}")))
 }
 
 #[cfg(test)]
@@ -53,7 +57,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_is_kept_as_long_as_it_is_the_passwords() {
-        let job = |secret: &str, stored: Option<&str>| Job { secret: secret.to_owned(), stored: stored.map(str::to_owned) };
+        let job =
+            |secret: &str, stored: Option<&str>| Job { secret: secret.to_owned(), stored: stored.map(str::to_owned) };
         let new = hashes(vec![job("a", None), job("a", Some("plain text"))]).await.unwrap();
         let first = new[0].as_deref().unwrap();
         assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");

@@ -98,11 +98,12 @@ impl Rows {
         match &self.content {
             RowContent::Yaml(_, rows) => {
                 let cells = rows.iter().flat_map(|row| row.cells.iter().map(|(cell, _)| cell));
-                cells.filter_map(|cell| match cell {
-                    Cell::Reference(reference) => Some(reference.table.as_str()),
-                    _ => None,
-                })
-                .collect()
+                cells
+                    .filter_map(|cell| match cell {
+                        Cell::Reference(reference) => Some(reference.table.as_str()),
+                        _ => None,
+                    })
+                    .collect()
             }
             RowContent::Csv(file) => file.references().collect(),
         }
@@ -176,7 +177,12 @@ fn yaml(path: &Path, text: &str, default_table: &str) -> Result<Rows> {
     let empty = || Malformed { message: "the file holds nothing".to_owned(), line: 1, column: 1 };
     let document = node::read(&text).and_then(|document| document.ok_or_else(empty)).map_err(refuse)?;
     let parsed = document_parts(&document, default_table).map_err(refuse)?;
-    Ok(Rows { content: RowContent::Yaml(Arc::clone(&text), parsed.rows), table: parsed.table, key: parsed.key, mode: parsed.mode })
+    Ok(Rows {
+        content: RowContent::Yaml(Arc::clone(&text), parsed.rows),
+        table: parsed.table,
+        key: parsed.key,
+        mode: parsed.mode,
+    })
 }
 
 struct Parsed {
@@ -206,12 +212,15 @@ fn document_parts(document: &Node, default_table: &str) -> Result<Parsed, Malfor
             }
             (Some("key"), Content::Scalar(column, _)) if !value.is_null() => parsed.key = vec![column.clone()],
             (Some("key"), Content::List(columns)) => {
-                let column = |node: &Node| node.scalar().map(str::to_owned).ok_or_else(|| at(node, "a column's name is a text"));
+                let column =
+                    |node: &Node| node.scalar().map(str::to_owned).ok_or_else(|| at(node, "a column's name is a text"));
                 parsed.key = columns.iter().map(column).collect::<Result<_, _>>()?;
             }
             (Some("rows"), Content::List(rows)) => parsed.rows = read_rows(rows)?,
             (Some("rows"), _) if value.is_null() => {}
-            (Some(known @ ("table" | "mode" | "key" | "rows")), _) => return Err(at(value, format!("{known} is something else"))),
+            (Some(known @ ("table" | "mode" | "key" | "rows")), _) => {
+                return Err(at(value, format!("{known} is something else")));
+            }
             _ => return Err(at(name, usage)),
         }
     }

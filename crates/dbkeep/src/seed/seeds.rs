@@ -180,7 +180,10 @@ impl Seeds {
     }
 
     async fn run_locked(&self, connection: &mut Connection, seeders: &[Seeder], fresh: bool) -> Result<Report> {
-        let tables = seeders.iter().filter_map(Seeder::rows).flat_map(|rows| rows.references().into_iter().chain([rows.table.as_str()]));
+        let tables = seeders
+            .iter()
+            .filter_map(Seeder::rows)
+            .flat_map(|rows| rows.references().into_iter().chain([rows.table.as_str()]));
         let facts = Facts::read(connection, tables.collect()).await?;
         check(seeders, &facts)?;
         let placed = order(&wishes(seeders, &facts, false))?;
@@ -214,7 +217,12 @@ impl Seeds {
         }
     }
 
-    async fn run_one(&self, connection: &mut Connection, seeder: &Seeder, context: &mut Context<'_>) -> Result<SeedReport> {
+    async fn run_one(
+        &self,
+        connection: &mut Connection,
+        seeder: &Seeder,
+        context: &mut Context<'_>,
+    ) -> Result<SeedReport> {
         let started = Instant::now();
         self.progress.seed_started(&seeder.name);
         let counts = match &seeder.body {
@@ -289,8 +297,11 @@ fn place(path: &Path, names: &Names) -> Result<Option<(String, usize)>> {
         [name, _] => (*name, None),
         [name, engine, _] if Names::is_known(engine) => (*name, Some(*engine)),
         _ => {
-            return Err(Error::new(ErrorKind::File, format!("the file name {file:?} has an unknown word between its points"))
-                .with_hint("a seed is named like 010_users.yml, or 010_users.ENGINE.sql when it is for one engine"));
+            return Err(Error::new(
+                ErrorKind::File,
+                format!("the file name {file:?} has an unknown word between its points"),
+            )
+            .with_hint("a seed is named like 010_users.yml, or 010_users.ENGINE.sql when it is for one engine"));
         }
     };
     Ok(names.rank(engine).map(|rank| (name.to_owned(), rank)))
@@ -322,7 +333,11 @@ fn wishes(seeders: &[Seeder], facts: &Facts, all: bool) -> Vec<Wish> {
                 needs.extend(table.needs(&columns).map(str::to_owned));
             }
         }
-        Wish { name: seeder.name.clone(), table: seeder.rows().map(|rows| without_schema(&rows.table).to_owned()), needs }
+        Wish {
+            name: seeder.name.clone(),
+            table: seeder.rows().map(|rows| without_schema(&rows.table).to_owned()),
+            needs,
+        }
     };
     seeders.iter().map(wish).collect()
 }
@@ -343,11 +358,17 @@ async fn empty(connection: &mut Connection, seeders: &[Seeder], facts: &Facts, p
     for (at, name) in tables.iter().enumerate() {
         let table = facts.table(name)?;
         // What points to itself, or to a table that is emptied before it, would keep those rows from going.
-        for key in table.foreign_keys.iter().filter(|key| tables[..=at].iter().any(|name| without_schema(name) == key.referenced_table)) {
-            let columns = key.columns.iter().filter_map(|name| table.column(name)).filter(|at| table.columns[*at].nullable);
+        for key in table
+            .foreign_keys
+            .iter()
+            .filter(|key| tables[..=at].iter().any(|name| without_schema(name) == key.referenced_table))
+        {
+            let columns =
+                key.columns.iter().filter_map(|name| table.column(name)).filter(|at| table.columns[*at].nullable);
             for column in columns {
                 let name = || table.name_of(column);
-                let statement = update(table.path()).set(name(), Value::Null).filter(col(TablePath::from(name())).is_not_null());
+                let statement =
+                    update(table.path()).set(name(), Value::Null).filter(col(TablePath::from(name())).is_not_null());
                 run(connection, &statement, table.name.as_str()).await?;
             }
         }
@@ -366,7 +387,9 @@ async fn run(connection: &mut Connection, statement: &(dyn Compile + Sync), tabl
         let blocked = error.kind() == dbkeep_engine::ErrorKind::ForeignKeyViolation;
         let failed = Error::new(ErrorKind::Database, format!("could not {doing}")).with_source(error);
         if blocked {
-            failed.with_hint("rows of a table without a seed point to it: empty that table first, or seed without emptying")
+            failed.with_hint(
+                "rows of a table without a seed point to it: empty that table first, or seed without emptying",
+            )
         } else {
             failed
         }

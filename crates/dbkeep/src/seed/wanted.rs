@@ -45,7 +45,12 @@ impl<'r> Context<'r> {
     }
 
     /// Looks up what the references in these rows stand for, as far as the rows they point to are there yet.
-    pub(super) async fn resolve(&mut self, connection: &mut Connection, table: &TableFacts, rows: &[SeedRow]) -> Result<()> {
+    pub(super) async fn resolve(
+        &mut self,
+        connection: &mut Connection,
+        table: &TableFacts,
+        rows: &[SeedRow],
+    ) -> Result<()> {
         let mut groups: HashMap<(String, Vec<usize>, usize), Vec<(Target, Vec<Value>)>> = HashMap::new();
         for row in rows {
             for (name, (cell, _)) in row.columns.iter().zip(&row.cells) {
@@ -84,13 +89,18 @@ impl<'r> Context<'r> {
     /// What a cell is for a column; `None` when it refers to a row that is not there yet.
     pub(super) fn wanted(&self, table: &TableFacts, column: usize, cell: &Cell) -> Result<Option<Wanted>> {
         let kind = &table.columns[column].kind;
-        let unfit = |what: &str| Error::new(ErrorKind::Row, format!("{what} is no value for a column that takes {}", kind.describe()));
+        let unfit = |what: &str| {
+            Error::new(ErrorKind::Row, format!("{what} is no value for a column that takes {}", kind.describe()))
+        };
         let value = match cell {
             Cell::Null => Value::Null,
-            Cell::Text { text, plain } => kind.value(text, *plain).map_err(|message| Error::new(ErrorKind::Row, message))?,
+            Cell::Text { text, plain } => {
+                kind.value(text, *plain).map_err(|message| Error::new(ErrorKind::Row, message))?
+            }
             Cell::Env(name) => {
                 let text = self.env(name)?;
-                kind.value(text, false).map_err(|message| Error::new(ErrorKind::Row, format!("the variable {name}: {message}")))?
+                kind.value(text, false)
+                    .map_err(|message| Error::new(ErrorKind::Row, format!("the variable {name}: {message}")))?
             }
             Cell::Json(json) => match kind {
                 Kind::Json => Value::Json(json.to_string()),
@@ -98,7 +108,9 @@ impl<'r> Context<'r> {
                 _ => return Err(unfit("JSON")),
             },
             Cell::Structure(node) => structure(kind, node)?,
-            Cell::Now => return kind.moment(self.now).map(|now| Some(Wanted::OnInsert(now))).ok_or_else(|| unfit("a moment")),
+            Cell::Now => {
+                return kind.moment(self.now).map(|now| Some(Wanted::OnInsert(now))).ok_or_else(|| unfit("a moment"));
+            }
             Cell::DaysAgo(days) => {
                 let day = self.now.date.days_since_epoch().checked_sub(*days).and_then(Date::from_days_since_epoch);
                 day.and_then(|day| kind.day(day)).ok_or_else(|| unfit("a day"))?
@@ -127,7 +139,8 @@ impl<'r> Context<'r> {
 
     fn env(&self, name: &str) -> Result<&str> {
         self.env.get(name).map(String::as_str).ok_or_else(|| {
-            Error::new(ErrorKind::Row, format!("the variable {name} is not set")).with_hint(format!("set {name} and run the seed again"))
+            Error::new(ErrorKind::Row, format!("the variable {name} is not set"))
+                .with_hint(format!("set {name} and run the seed again"))
         })
     }
 
@@ -148,8 +161,11 @@ impl<'r> Context<'r> {
             (None, Some(name), _) => table.require(name)?,
             (None, None, [only]) => table.require(only)?,
             _ => {
-                return Err(Error::new(ErrorKind::Row, format!("it is not clear which column of {} is meant", table.name))
-                    .with_hint("name it: {ref: {table: …, key: …, column: …}}"));
+                return Err(Error::new(
+                    ErrorKind::Row,
+                    format!("it is not clear which column of {} is meant", table.name),
+                )
+                .with_hint("name it: {ref: {table: …, key: …, column: …}}"));
             }
         };
         let canonical = Lookup { table, key: &key, wanted: &[] }.canonical(&values);
@@ -173,8 +189,11 @@ fn structure(kind: &Kind, node: &Node) -> Result<Value> {
         }
         (_, Content::Map(entries)) => {
             let word = entries.first().and_then(|(word, _)| word.scalar()).unwrap_or_default();
-            Err(Error::new(ErrorKind::Row, format!("a map ({word}: …) is no value for a column that takes {}", kind.describe()))
-                .with_hint(format!("write {{json: …}} to store it as JSON; computed values are: {WORDS}")))
+            Err(Error::new(
+                ErrorKind::Row,
+                format!("a map ({word}: …) is no value for a column that takes {}", kind.describe()),
+            )
+            .with_hint(format!("write {{json: …}} to store it as JSON; computed values are: {WORDS}")))
         }
         _ => Err(Error::new(ErrorKind::Row, format!("a list is no value for a column that takes {}", kind.describe()))
             .with_hint("write {json: …} to store it as JSON")),
