@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(error("a: 1\na: 2\n"), "2:1: \"a\" stands here for the second time");
         assert_eq!(error("a: 1\n---\nb: 2\n"), "3:1: there is a second document in this file");
         assert_eq!(error("a: [1\n"), "1:4: unclosed bracket '['");
-        assert!(error(&"[".repeat(1000)).contains("too deep"));
+        assert!(read(&"[".repeat(100_000)).is_err());
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\
                     g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n";
