@@ -52,11 +52,6 @@ impl MySqlConnection {
         &self.database
     }
 
-    /// The link under it, for work that has a session of its own.
-    pub(super) fn into_link(self) -> Link {
-        self.link
-    }
-
     fn request(&self, sql: &str, params: &[Value]) -> Result<Request> {
         Request::new(sql, params, self.session.is_utc(), self.statement_cache, self.longest_packet)
     }

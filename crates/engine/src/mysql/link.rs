@@ -197,14 +197,6 @@ impl Link {
         if self.is_gone() { Err(gone()) } else { Ok(()) }
     }
 
-    /// Gives the connection to somebody else, for a whole session of their own.
-    pub(super) fn into_conn(mut self) -> Result<Conn> {
-        match std::mem::replace(&mut self.state, State::Gone) {
-            State::Ready(conn) if self.unread.is_none() => Ok(conn),
-            _ => Err(gone()),
-        }
-    }
-
     /// Says good-bye.
     pub(super) async fn close(mut self) -> Result<()> {
         if let State::Ready(conn) = std::mem::replace(&mut self.state, State::Gone) {
@@ -239,11 +231,7 @@ impl Link {
         match std::mem::replace(&mut self.state, State::Gone) {
             State::Gone => return,
             State::Busy(work) => drop(work),
-            State::Ready(mut conn) => {
-                // The driver would read every row before it said good-bye. A ping that is begun and dropped makes it see
-                // that there is nobody to say good-bye to.
-                let _ = conn.ping().now_or_never();
-            }
+            State::Ready(conn) => sever(conn),
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (options, id, identity) = (self.options.clone(), self.id, self.identity.clone());
@@ -259,6 +247,13 @@ impl Drop for Link {
             self.abandon();
         }
     }
+}
+
+/// Closes the socket without reading what may still come.
+pub(super) fn sever(mut conn: Conn) {
+    // The driver would read every row before it said good-bye. A ping that is begun and dropped makes it see that there is
+    // nobody to say good-bye to.
+    let _ = conn.ping().now_or_never();
 }
 
 /// Sets the session up and reads what the server says of itself in the last of the results.

@@ -1,5 +1,6 @@
 //! MySQL, with MariaDB as a flavor of it, over mysql_async.
 
+mod bulk;
 mod catalog;
 mod connection;
 pub(crate) mod dialect;
@@ -10,6 +11,7 @@ mod login;
 mod probe;
 mod role;
 mod session;
+mod snapshot;
 mod statement;
 mod types;
 
@@ -71,12 +73,13 @@ impl Engine for MySql {
         administer(options, &format!("DROP DATABASE IF EXISTS {name}")).await
     }
 
-    async fn snapshot(&self, _options: &ConnectOptions, _snapshot: &SnapshotOptions) -> Result<Box<dyn Snapshot>> {
-        Err(Error::new(ErrorKind::Unsupported, "not yet"))
+    async fn snapshot(&self, options: &ConnectOptions, snapshot: &SnapshotOptions) -> Result<Box<dyn Snapshot>> {
+        named(options)?;
+        Ok(Box::new(snapshot::open(options, snapshot).await?))
     }
 
-    async fn restore(&self, _options: &ConnectOptions, _restore: &RestoreOptions) -> Result<Box<dyn Restore>> {
-        Err(Error::new(ErrorKind::Unsupported, "not yet"))
+    async fn restore(&self, options: &ConnectOptions, restore: &RestoreOptions) -> Result<Box<dyn Restore>> {
+        Ok(Box::new(bulk::open(options, restore).await?))
     }
 }
 

@@ -1,0 +1,273 @@
+//! Definitions as SQL that the servers' own clients load as well.
+
+use super::super::dialect::Flavor;
+use super::super::quoted;
+use super::tables::Found;
+use super::{cell, definer, texts};
+use crate::{Error, ErrorKind, Result};
+use mysql_async::Conn;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+const HEADER: &str = "SET NAMES utf8mb4;\n\
+                      SET SESSION foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00';\n";
+
+/// What a restore needs to know of the database itself.
+pub(super) async fn settings(conn: &mut Conn, flavor: Flavor) -> Result<BTreeMap<String, String>> {
+    let rows = texts(conn, "SELECT @@character_set_database, @@collation_database").await?;
+    let row = rows.first().map(Vec::as_slice).unwrap_or_default();
+    let flavor = if flavor == Flavor::MariaDb { "MariaDB" } else { "MySQL" };
+    Ok([("charset", cell(row, 0)), ("collation", cell(row, 1)), ("flavor", flavor)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into())
+}
+
+/// Tables and sequences.
+pub(super) async fn before(conn: &mut Conn, found: &Found) -> Result<String> {
+    let mut out = HEADER.to_owned();
+    for name in &found.sequences {
+        let name = quoted(name);
+        let rows = texts(conn, &format!("SHOW CREATE SEQUENCE {name}")).await?;
+        let _ = writeln!(out, "\n{};", definition(&rows, 1, &name)?);
+        let rows = texts(conn, &format!("SELECT next_not_cached_value, cycle_count FROM {name}")).await?;
+        if let Some(row) = rows.first() {
+            let _ = writeln!(out, "DO SETVAL({name}, {}, 0, {});", cell(row, 0), cell(row, 1));
+        }
+    }
+    for table in &found.tables {
+        let name = quoted(&table.name);
+        let rows = texts(conn, &format!("SHOW CREATE TABLE {name}")).await?;
+        let _ = writeln!(out, "\n{};", definition(&rows, 1, &name)?);
+    }
+    Ok(out)
+}
+
+/// Routines, views, triggers and events, in an order in which each finds what it needs.
+pub(super) async fn after(
+    conn: &mut Conn,
+    settings: &BTreeMap<String, String>,
+    warnings: &mut Vec<String>,
+) -> Result<String> {
+    let mut script = Script { out: HEADER.to_owned(), collation: settings["collation"].clone(), definers: false };
+    routines(conn, &mut script).await?;
+    views(conn, &mut script, warnings).await?;
+    triggers(conn, &mut script).await?;
+    events(conn, &mut script).await?;
+    if script.definers {
+        warnings.push(
+            "views, triggers, routines and events are kept without their DEFINER: whoever restores them becomes it"
+                .to_owned(),
+        );
+    }
+    hidden(conn, warnings).await?;
+    Ok(script.out)
+}
+
+/// Text under way.
+struct Script {
+    out: String,
+    /// The database's collation, from which an object's may differ.
+    collation: String,
+    definers: bool,
+}
+
+impl Script {
+    /// Adds an object in the settings it was made under, which decide how its body is read.
+    fn add(&mut self, mode: &str, connection: &str, database: &str, zone: Option<&str>, definition: &str) {
+        let text = definer::strip(definition);
+        self.definers |= text != definition;
+        // One server keeps the semicolon that ended the statement, the next one drops it.
+        let text = text.trim_end().trim_end_matches(';').trim_end();
+        // The text is UTF-8 whatever the maker's client spoke.
+        let _ = write!(self.out, "\nSET SESSION sql_mode = '{mode}', collation_connection = '{connection}'");
+        if let Some(zone) = zone {
+            let _ = write!(self.out, ", time_zone = '{zone}'");
+        }
+        self.out.push_str(";\n");
+        let differs = !database.is_empty() && database != self.collation;
+        if differs {
+            let _ = writeln!(self.out, "ALTER DATABASE COLLATE {database};");
+        }
+        let delimiter = [";;", "$$", "//", "~~~~"].into_iter().find(|mark| !text.contains(mark)).unwrap_or("~~~~");
+        let _ = writeln!(self.out, "DELIMITER {delimiter}\n{text}\n{delimiter}\nDELIMITER ;");
+        if differs {
+            let _ = writeln!(self.out, "ALTER DATABASE COLLATE {};", self.collation);
+        }
+    }
+}
+
+async fn routines(conn: &mut Conn, script: &mut Script) -> Result<()> {
+    let mut rows = texts(
+        conn,
+        "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()",
+    )
+    .await?;
+    rows.sort();
+    for row in &rows {
+        let (kind, name) = (cell(row, 0), quoted(cell(row, 1)));
+        let made = texts(conn, &format!("SHOW CREATE {kind} {name}")).await?;
+        let text = definition(&made, 2, &name)?;
+        script.add(cell(&made[0], 1), cell(&made[0], 4), cell(&made[0], 5), None, text);
+    }
+    Ok(())
+}
+
+async fn triggers(conn: &mut Conn, script: &mut Script) -> Result<()> {
+    let rows = texts(
+        conn,
+        "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() \
+         ORDER BY event_object_table, action_timing, event_manipulation, action_order",
+    )
+    .await?;
+    for row in &rows {
+        let name = quoted(cell(row, 0));
+        let made = texts(conn, &format!("SHOW CREATE TRIGGER {name}")).await?;
+        let text = definition(&made, 2, &name)?;
+        script.add(cell(&made[0], 1), cell(&made[0], 4), cell(&made[0], 5), None, text);
+    }
+    Ok(())
+}
+
+async fn events(conn: &mut Conn, script: &mut Script) -> Result<()> {
+    let mut rows =
+        texts(conn, "SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE()").await?;
+    rows.sort();
+    for row in &rows {
+        let name = quoted(cell(row, 0));
+        let made = texts(conn, &format!("SHOW CREATE EVENT {name}")).await?;
+        let text = definition(&made, 3, &name)?;
+        script.add(cell(&made[0], 1), cell(&made[0], 5), cell(&made[0], 6), Some(cell(&made[0], 2)), text);
+    }
+    if !rows.is_empty() {
+        script.out.push_str("\nSET SESSION time_zone = '+00:00';\n");
+    }
+    Ok(())
+}
+
+async fn views(conn: &mut Conn, script: &mut Script, warnings: &mut Vec<String>) -> Result<()> {
+    let mut names =
+        texts(conn, "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE()").await?;
+    names.sort();
+    let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let rows = texts(
+        conn,
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.views v \
+         ON v.table_schema = c.table_schema AND v.table_name = c.table_name \
+         WHERE c.table_schema = DATABASE() ORDER BY c.table_name, c.ordinal_position",
+    )
+    .await?;
+    for row in &rows {
+        columns.entry(cell(row, 0).to_owned()).or_default().push(cell(row, 1).to_owned());
+    }
+    let mut views = Vec::new();
+    for row in &names {
+        let name = cell(row, 0).to_owned();
+        let made = texts(conn, &format!("SHOW CREATE VIEW {}", quoted(&name))).await?;
+        let text = definition(&made, 1, &name)?.to_owned();
+        // A view over what is gone has no columns. To restore it would fail, to lose it would be worse: it stays as a comment.
+        if !columns.contains_key(&name) {
+            warnings.push(format!("view {name} refers to what does not exist any more: it is kept as a comment"));
+            for line in text.lines() {
+                let _ = writeln!(script.out, "-- {line}");
+            }
+            continue;
+        }
+        views.push(View { name, text, connection: cell(&made[0], 3).to_owned() });
+    }
+    let (order, circular) = order(&views);
+    for at in circular {
+        // Each needs another one first, or seems to: a stand-in with the same columns, replaced below.
+        let view = &views[at];
+        let parts: Vec<_> = columns[&view.name].iter().map(|column| format!("1 AS {}", quoted(column))).collect();
+        let _ = writeln!(script.out, "\nCREATE VIEW {} AS SELECT {};", quoted(&view.name), parts.join(", "));
+    }
+    for at in order {
+        let View { text, connection, .. } = &views[at];
+        let text = match text.strip_prefix("CREATE ") {
+            Some(rest) => format!("CREATE OR REPLACE {rest}"),
+            None => text.clone(),
+        };
+        script.add("", connection, "", None, &text);
+    }
+    Ok(())
+}
+
+struct View {
+    name: String,
+    text: String,
+    connection: String,
+}
+
+/// An order in which every view comes after those it names, and the views for which there is none.
+fn order(views: &[View]) -> (Vec<usize>, Vec<usize>) {
+    let needs: Vec<Vec<usize>> = views
+        .iter()
+        .enumerate()
+        .map(|(at, view)| {
+            let names = |(other, named): (usize, &View)| {
+                (other != at && view.text.contains(&quoted(&named.name))).then_some(other)
+            };
+            views.iter().enumerate().filter_map(names).collect()
+        })
+        .collect();
+    let mut order = Vec::new();
+    let mut done = vec![false; views.len()];
+    let mut circular = Vec::new();
+    while order.len() < views.len() {
+        let ready = (0..views.len()).find(|&at| !done[at] && needs[at].iter().all(|&need| done[need]));
+        let next = match ready {
+            Some(next) => next,
+            None => {
+                let Some(next) = done.iter().position(|done| !done) else { break };
+                if circular.is_empty() {
+                    circular = (0..views.len()).filter(|&at| !done[at]).collect();
+                }
+                next
+            }
+        };
+        done[next] = true;
+        order.push(next);
+    }
+    (order, circular)
+}
+
+/// The definition in a column of the only row.
+fn definition<'r>(rows: &'r [Vec<Option<String>>], at: usize, name: &str) -> Result<&'r str> {
+    match rows.first().map(|row| cell(row, at)) {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(Error::new(ErrorKind::PermissionDenied, format!("the definition of {name} may not be read")).with_hint(
+            "the account needs SHOW VIEW, TRIGGER and EVENT on the database, and SHOW_ROUTINE (MySQL) or SELECT on mysql.proc (MariaDB)",
+        )),
+    }
+}
+
+/// Warns of rights without which triggers and events do not show at all.
+async fn hidden(conn: &mut Conn, warnings: &mut Vec<String>) -> Result<()> {
+    let grants = texts(conn, "SHOW GRANTS FOR CURRENT_USER()").await?;
+    let all: String = grants.iter().map(|row| cell(row, 0).to_ascii_uppercase() + "\n").collect();
+    for (right, what) in [("TRIGGER", "triggers"), ("EVENT", "events")] {
+        if !all.contains("ALL PRIVILEGES") && !all.contains(right) {
+            warnings.push(format!("the account was not granted {right}: if there are {what}, they are not included"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_come_after_those_they_name() {
+        let view =
+            |name: &str, text: &str| View { name: name.to_owned(), text: text.to_owned(), connection: String::new() };
+        let views = [
+            view("a", "CREATE VIEW `a` AS select `c`.`x` from `c`"),
+            view("b", "CREATE VIEW `b` AS select 1"),
+            view("c", "CREATE VIEW `c` AS select 1 from `b`"),
+        ];
+        assert_eq!(order(&views), (vec![1, 2, 0], vec![]));
+        let circular = [view("a", "CREATE VIEW `a` AS select `b`"), view("b", "CREATE VIEW `b` AS select `a`")];
+        assert_eq!(order(&circular), (vec![0, 1], vec![0, 1]));
+    }
+}
