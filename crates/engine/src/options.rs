@@ -1,6 +1,6 @@
 //! Where a database is and how a session with it is set up.
 
-use crate::{Engine, Secret};
+use crate::{Engine, Location, Secret};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,10 +92,18 @@ impl TlsMode {
         ("verify-full", TlsMode::VerifyFull),
     ];
 
-    /// The mode of this name, underscores or hyphens.
+    /// The mode of this name in any case, underscores or hyphens. What libpq and MySQL's client call a mode is understood,
+    /// too: `allow`, `disabled`, `preferred`, `required`, `verify_identity`.
     pub fn parse(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase().replace('_', "-");
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+        let ours = match name.as_str() {
+            "disabled" => "disable",
+            "preferred" | "allow" => "prefer",
+            "required" => "require",
+            "verify-identity" => "verify-full",
+            other => other,
+        };
+        Self::NAMES.iter().find(|(known, _)| *known == ours).map(|(_, mode)| *mode)
     }
 }
 
@@ -129,14 +137,20 @@ impl ConnectOptions {
         Self { database: database.into(), ..self.clone() }
     }
 
-    /// Where this leads, for messages: no user, no password.
+    /// Where this leads, for messages: no user, no password. `shop on db.internal:3306`, `shop.db`.
     pub fn target(&self) -> String {
-        match (&self.socket, self.engine.location()) {
-            (_, crate::Location::File) => self.database.clone(),
-            (Some(socket), _) => format!("{} on {}", self.database, socket.display()),
-            (None, crate::Location::Server { default_port }) => {
-                format!("{} on {}:{}", self.database, self.host, self.port.unwrap_or(default_port))
+        let place = match (&self.socket, self.engine.location()) {
+            (_, Location::File) => return self.database.clone(),
+            (Some(socket), _) => socket.display().to_string(),
+            (None, Location::Server { default_port }) => {
+                let port = self.port.unwrap_or(default_port);
+                if self.host.contains(':') {
+                    format!("[{}]:{port}", self.host)
+                } else {
+                    format!("{}:{port}", self.host)
+                }
             }
-        }
+        };
+        if self.database.is_empty() { place } else { format!("{} on {place}", self.database) }
     }
 }
