@@ -5,7 +5,8 @@ CREATE TABLE courses (
     title     TEXT NOT NULL,
     mentor_id INTEGER NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
     -- Text, since SQLite keeps no decimals: money never passes through a float.
-    fee       DECIMAL(8, 2) NOT NULL CHECK (CAST(fee AS REAL) >= 0)
+    fee       DECIMAL(8, 2) NOT NULL CHECK (CAST(fee AS REAL) >= 0),
+    handout   BLOB
 );
 CREATE INDEX courses_mentor_id ON courses (mentor_id);
 

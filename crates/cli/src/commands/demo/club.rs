@@ -83,6 +83,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|error| Error::io(format_args!("{} cannot be written", path.display()), error))
 }
 
+const CODES: [&str; COURSES as usize] = ["ROCKET", "ROBOT", "STARS", "CRYSTAL"];
+
 const NAMES: [&str; MEMBERS as usize] = [
     "Ada",
     "Blaise",
@@ -116,7 +118,6 @@ fn users() -> String {
 
 /// Thirty days of attendance, drawn from a fixed seed.
 fn attendance() -> String {
-    const CODES: [&str; COURSES as usize] = ["ROCKET", "ROBOT", "STARS", "CRYSTAL"];
     let mut random = fastrand::Rng::with_seed(20_260_105);
     let mut out = include_str!("../../../assets/demo/40_attendance.csv").to_owned();
     for day in 1..=DAYS {
@@ -135,6 +136,16 @@ fn attendance() -> String {
         }
     }
     out
+}
+
+/// A file of a megabyte for each course, drawn from a fixed seed: as incompressible as a picture.
+pub(super) fn handouts() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    let mut random = fastrand::Rng::with_seed(20_260_106);
+    CODES.into_iter().map(move |code| {
+        let mut handout = vec![0; 1 << 20];
+        random.fill(&mut handout);
+        (code, handout)
+    })
 }
 
 /// What a seeding did, all seeders together.
