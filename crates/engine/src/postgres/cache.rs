@@ -33,6 +33,13 @@ impl Prepared {
         Ok(Self { statement, columns, codecs })
     }
 
+    /// Whether both take and give the same types.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.statement.params() == other.statement.params()
+            && self.columns == other.columns
+            && self.codecs == other.codecs
+    }
+
     /// A row's values.
     ///
     /// # Errors

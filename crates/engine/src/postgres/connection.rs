@@ -4,7 +4,7 @@ use super::cache::{Cache, Prepared};
 use super::dialect::PostgresDialect;
 use super::errors;
 use super::link::Link;
-use super::types::encode::Parameter;
+use super::types::encode::{self, Parameter};
 use super::verb;
 use crate::{
     Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
@@ -61,42 +61,57 @@ impl PostgresConnection {
         if let Some(prepared) = self.cache.get(sql) {
             return Ok((prepared, true));
         }
-        if verb::is_client_copy(sql) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "COPY from or to the client cannot be a statement of its own",
-            )
-            .with_hint("run it in a script with its data below it, or use INSERT or SELECT"));
-        }
+        verb::refuse(sql)?;
         let outcome = self.link.client().prepare(sql).await;
         let prepared = Prepared::new(self.link.landed(outcome).await?)?;
         self.cache.put(sql, &prepared);
         Ok((prepared, false))
     }
 
-    /// Whether a failed statement is to be prepared anew and run again.
+    /// The statement, prepared, its parameters in their final bytes, and whether it was prepared before.
+    async fn prepare_and_bind(&mut self, sql: &str, params: &[Value]) -> Result<(Prepared, Vec<Parameter>, bool)> {
+        let (mut prepared, mut was_cached) = self.prepare(sql).await?;
+        let mut bound = bind(&prepared, params);
+        let is_exact = || params.iter().zip(prepared.statement.params()).all(|(value, ty)| encode::is_exact(value, ty));
+        // The columns may have had other types when it was prepared.
+        if was_cached && (bound.is_err() || !is_exact()) {
+            self.cache.forget(sql);
+            (prepared, was_cached) = self.prepare(sql).await?;
+            bound = bind(&prepared, params);
+        }
+        Ok((prepared, bound?, was_cached))
+    }
+
+    /// Whether a failed statement may succeed when it is run again, prepared anew after a change of the schema.
     ///
     /// Only outside of a transaction, where the failed attempt left nothing behind; inside one, the server has already
     /// given the transaction up.
-    fn is_to_be_retried(&mut self, sql: &str, error: &tokio_postgres::Error, was_cached: bool) -> bool {
-        if !was_cached || !errors::is_stale_plan(error) {
+    async fn is_worth_another_try(&mut self, sql: &str, error: &tokio_postgres::Error, used: &Prepared) -> bool {
+        if !errors::may_be_stale(error) {
             return false;
         }
         self.cache.forget(sql);
         self.link.client().clear_type_cache();
-        self.link.watch().transaction_state() == TransactionState::Idle
+        if self.link.watch().transaction_state() != TransactionState::Idle {
+            return false;
+        }
+        errors::is_stale(error)
+            || match self.prepare(sql).await {
+                Ok((fresh, _)) => !fresh.is_like(used),
+                // The first error tells more.
+                Err(_) => false,
+            }
     }
 
     /// Starts a statement and hands its rows over as the driver reads them.
     async fn start(&mut self, sql: &str, params: &[Value]) -> Result<(Prepared, tokio_postgres::RowStream)> {
         loop {
-            let (prepared, was_cached) = self.prepare(sql).await?;
-            let bound = bind(&prepared, params)?;
+            let (prepared, bound, was_cached) = self.prepare_and_bind(sql, params).await?;
             match self.link.client().query_raw(&prepared.statement, &bound).await {
                 Ok(rows) => return Ok((prepared, rows)),
                 Err(error) => {
                     self.link.watch().settled().await;
-                    if !self.is_to_be_retried(sql, &error, was_cached) {
+                    if !was_cached || !self.is_worth_another_try(sql, &error, &prepared).await {
                         return Err(self.explain(error, was_cached).await);
                     }
                 }
@@ -105,7 +120,7 @@ impl PostgresConnection {
     }
 
     async fn explain(&self, error: tokio_postgres::Error, was_cached: bool) -> Error {
-        let is_stale = was_cached && errors::is_stale_plan(&error);
+        let is_stale = was_cached && errors::is_stale(&error);
         let error = self.link.failed(error).await;
         if is_stale && self.link.watch().transaction_state() == TransactionState::Failed {
             return error.with_hint("the schema changed under a prepared statement: run the whole transaction again");
@@ -146,18 +161,20 @@ impl Driver for PostgresConnection {
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
         loop {
-            let (prepared, was_cached) = self.prepare(sql).await?;
-            let bound = bind(&prepared, params)?;
+            let (prepared, bound, was_cached) = self.prepare_and_bind(sql, params).await?;
             match self.link.client().execute_raw(&prepared.statement, &bound).await {
                 Ok(rows) => {
                     self.link.watch().settled().await;
+                    if verb::changes_schema(sql) {
+                        self.cache.clear();
+                    }
                     // The server counts the rows of a SELECT too, which changes none.
                     let changed = if prepared.columns.is_empty() || verb::changes_rows(sql) { rows } else { 0 };
                     return Ok(Executed::new(changed, None));
                 }
                 Err(error) => {
                     self.link.watch().settled().await;
-                    if !self.is_to_be_retried(sql, &error, was_cached) {
+                    if !was_cached || !self.is_worth_another_try(sql, &error, &prepared).await {
                         return Err(self.explain(error, was_cached).await);
                     }
                 }
@@ -206,7 +223,10 @@ impl Driver for PostgresConnection {
     }
 
     async fn script(&mut self, sql: &str) -> Result<()> {
-        super::script::run(&self.link, self.dialect.lexicon(), sql).await
+        let outcome = super::script::run(&self.link, self.dialect.lexicon(), sql).await;
+        // It may have changed the schema under the prepared statements.
+        self.cache.clear();
+        outcome
     }
 
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {

@@ -77,7 +77,9 @@ pub(super) fn from_server(db: &DbError, connecting: bool) -> Error {
     if let Some(ErrorPosition::Original(position)) = db.position() {
         error = error.with_position((*position as usize).saturating_sub(1));
     }
-    if let Some(constraint) = db.constraint() {
+    // What refuses NULL has no name before version 18, so the column stands for it.
+    let nameless = || db.column().filter(|_| kind == ErrorKind::NotNullViolation);
+    if let Some(constraint) = db.constraint().or_else(nameless) {
         error = error.with_constraint(constraint);
     }
     error
@@ -150,15 +152,18 @@ fn hint(kind: ErrorKind, code: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a prepared statement has become stale by a schema change, and a new one would do.
-pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
+/// Whether a schema change has made a prepared statement stale for certain, so that a new one would do.
+pub(super) fn is_stale(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|db| match db.code().code() {
         // "cached plan must not change result type"; the routine's name does not depend on the server's language.
         "0A000" => db.routine() == Some("RevalidateCachedQuery"),
         // The statement is not there any more: DEALLOCATE ALL, DISCARD ALL, or a pooler's other server.
-        "26000" => true,
-        // The types of its parameters, fixed when it was prepared, no longer fit the columns.
-        "42804" | "42883" | "22P03" | "08P01" => true,
-        _ => false,
+        code => code == "26000",
     })
+}
+
+/// Whether that is possible: its parameters' types, fixed when it was prepared, may no longer fit the columns.
+pub(super) fn may_be_stale(error: &tokio_postgres::Error) -> bool {
+    let of_types = |code: &str| code.starts_with("22") || code.starts_with("42") || code == "08P01";
+    is_stale(error) || error.code().is_some_and(|code| of_types(code.code()))
 }

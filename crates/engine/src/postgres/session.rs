@@ -19,7 +19,7 @@ impl Settings {
     pub(super) fn of(options: &ConnectOptions) -> Result<Self> {
         let session = &options.session;
         for (name, value) in [("sql_mode", &session.sql_mode), ("collation", &session.collation)] {
-            if value.is_some() {
+            if value.as_deref().is_some_and(|value| !value.is_empty()) {
                 return Err(Error::new(ErrorKind::Options, format!("PostgreSQL has no session setting {name}"))
                     .with_hint(format!("remove {name} from this connection")));
             }

@@ -1,13 +1,37 @@
 //! What does a statement do, by its main verb? Only where the server's answer does not tell.
 
+use crate::{Error, ErrorKind, Result};
+
 /// Whether the statement itself, not a part of it, is one that changes rows.
 pub(super) fn changes_rows(sql: &str) -> bool {
     let verb = main_verb(sql);
     ["insert", "update", "delete", "merge"].iter().any(|known| verb.eq_ignore_ascii_case(known))
 }
 
-/// Whether this is a COPY that exchanges data with the client, which needs more than a statement.
-pub(super) fn is_client_copy(sql: &str) -> bool {
+/// Whether prepared statements may mean something else after this one.
+pub(super) fn changes_schema(sql: &str) -> bool {
+    let verb = main_verb(sql);
+    let is = |known: &&str| verb.eq_ignore_ascii_case(known);
+    ["create", "alter", "drop", "do", "discard", "deallocate", "import"].iter().any(is)
+        || is(&"set") && sql.to_ascii_lowercase().contains("search_path")
+}
+
+/// Refuses what the server would answer in a way no statement can take.
+///
+/// # Errors
+/// `Syntax` for a text without any statement, `Unsupported` for a COPY whose data come from or go to the client.
+pub(super) fn refuse(sql: &str) -> Result<()> {
+    if (Words { rest: sql, depth: 0 }).next().is_none() {
+        return Err(Error::new(ErrorKind::Syntax, "this text holds no statement"));
+    }
+    if is_client_copy(sql) {
+        return Err(Error::new(ErrorKind::Unsupported, "COPY from or to the client cannot be a statement of its own")
+            .with_hint("run it in a script with its data below it, or use INSERT or SELECT"));
+    }
+    Ok(())
+}
+
+fn is_client_copy(sql: &str) -> bool {
     let mut words = Words { rest: sql, depth: 0 }.filter(|(_, depth)| *depth == 0).map(|(word, _)| word);
     let is = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
     words.next().is_some_and(|first| is(first, "copy")) && words.any(|word| is(word, "stdin") || is(word, "stdout"))

@@ -150,7 +150,8 @@ pub async fn the_catalog_tells_what_exists(options: &ConnectOptions) {
     }
     if let Some(index) = posts.indexes.iter().find(|index| index.name == "conf_posts_long") {
         assert!(index.columns[0].expression);
-        assert_eq!(plain(&index.columns[0].name), "lowertitle");
+        // PostgreSQL writes out the cast of the VARCHAR.
+        assert!(plain(&index.columns[0].name).starts_with("lowertitle"));
         assert_eq!(plain(index.predicate.as_deref().expect("a condition")), "words>100");
     }
     if connection.server().capabilities.routines {

@@ -120,6 +120,44 @@ fn as_text(value: &Value, ty: &Type) -> String {
     }
 }
 
+/// Whether nothing of a value is lost in a parameter of this type, which the server would do in silence.
+///
+/// A column may have been given a wider type since the statement was prepared: what is lost here might fit there.
+pub(in crate::postgres) fn is_exact(value: &Value, ty: &Type) -> bool {
+    let ty = base(ty);
+    let (single, double) = (*ty == Type::FLOAT4, *ty == Type::FLOAT8);
+    let digits = |text: &str| match (single, double) {
+        (true, _) => text.parse::<f32>().is_ok_and(|float| float.to_string() == text),
+        (_, true) => text.parse::<f64>().is_ok_and(|float| float.to_string() == text),
+        _ => true,
+    };
+    match value {
+        Value::Double(value) => !single || value.is_nan() || f64::from(*value as f32) == *value,
+        Value::Int(value) => digits(&value.to_string()),
+        Value::UInt(value) => digits(&value.to_string()),
+        Value::Decimal(value) => digits(value.as_str()),
+        Value::DateTime(_) => !matches!(*ty, Type::DATE | Type::TIME | Type::TIMETZ),
+        Value::Timestamp(_) => !matches!(*ty, Type::DATE | Type::TIME | Type::TIMETZ | Type::TIMESTAMP),
+        Value::Text(value) => match *ty {
+            Type::CHAR => value.len() <= 1,
+            Type::NAME => value.len() < 64,
+            Type::BPCHAR => !value.ends_with(' '),
+            Type::DATE => !value.contains(':'),
+            Type::TIME | Type::TIMETZ => !value.contains('-'),
+            // A zone is not kept.
+            Type::TIMESTAMP => !value.get(10..).is_some_and(|clock| clock.contains(['+', '-', 'Z', 'z'])),
+            _ => digits(value),
+        },
+        Value::Array(elements) => match ty.kind() {
+            Kind::Array(element) => elements
+                .iter()
+                .all(|value| is_exact(value, if matches!(value, Value::Array(_)) { ty } else { element })),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
 impl fmt::Debug for Parameter {
     /// The driver logs parameters by this; they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
