@@ -273,7 +273,8 @@ impl Store for LocalStore {
 
     fn read_part(&self, file_type: FileType, id: &Id, offset: u32, length: u32) -> Result<Bytes, VaultError> {
         let path = self.path(file_type, id);
-        let mut content = Vec::with_capacity(length as usize);
+        // The length comes from an index file; memory is not taken before the bytes are seen to be there.
+        let mut content = Vec::with_capacity((length as usize).min(16 << 20));
         File::open(&path)
             .and_then(|mut file| {
                 file.seek(SeekFrom::Start(offset.into()))?;

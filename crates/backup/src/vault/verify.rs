@@ -10,8 +10,8 @@ use std::thread;
 use rustic_core::Id;
 use rustic_core::repofile::{BlobType, FileType, SnapshotFile};
 
-use super::Vault;
 use super::error::{VaultError, VaultErrorKind};
+use super::handle::Vault;
 use super::index::{Condition, Index, Location, Pack};
 use super::pipeline::lock;
 use super::read::Blobs;
@@ -59,6 +59,9 @@ impl VerifyReport {
 }
 
 /// One damaged thing in a vault.
+///
+/// A damaged pack may be moved out of the vault's `data` directory: the next backup then stores again what the database
+/// still has of it, and with that makes the earlier backups readable again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {

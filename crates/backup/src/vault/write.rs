@@ -1,9 +1,4 @@
 //! How is a backup written? Streams in any order, then the manifest, and only then the record that makes it exist.
-//!
-//! rustic_core's archiver is not used for this. It wants to know the length of an entry before it reads it (and records
-//! length 0 where it is not told, which stock restic restores as an empty file), looks one entry ahead before it reads
-//! the present one (so that streams produced one after the other would wait for ever), and leaves out, with a line in
-//! the log, an entry that fails to be read. The format of what is stored is the same.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,9 +13,9 @@ use rustic_core::Id;
 use rustic_core::repofile::{BlobType, FileType, SnapshotFile, SnapshotSummary, StringList};
 use tokio::sync::mpsc;
 
-use super::Vault;
 use super::chunk::Cutter;
 use super::error::{VaultError, VaultErrorKind};
+use super::handle::Vault;
 use super::index::Index;
 use super::lock::refuse_if_locked;
 use super::pipeline::{LONGEST_PIECE, Message, Shared, Slot, Threads, lock};
@@ -71,8 +66,15 @@ pub struct Written {
     pub bytes_stored: u64,
 }
 
-/// A backup that is being written. It exists when [`finish`](VaultWriter::finish) returns `Ok`, and not a moment before:
+/// A backup that is being written.
+///
+/// It exists when [`finish`](VaultWriter::finish) returns `Ok`, and not a moment before:
 /// dropping this, an error, or the death of the process leave no backup behind (but blocks that the next one can use).
+///
+/// rustic_core's archiver is not used for this. It wants to know the length of an entry before it reads it (and records
+/// length 0 where it is not told, which stock restic restores as an empty file), looks one entry ahead before it reads the
+/// present one (so that streams produced one after the other would wait for ever), and leaves out, with a line in the log,
+/// an entry that fails to be read. The format of what is stored is the same.
 #[must_use = "nothing is a backup before it is finished"]
 pub struct VaultWriter {
     vault: Vault,
