@@ -7,7 +7,7 @@ use crate::{BackupError, Result, blocking};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dbkeep::engine::{
-    ByteSource, Digesting, Error as EngineError, ErrorKind, Restore, RestoreOptions, SnapshotOptions,
+    ByteSource, Error as EngineError, ErrorKind, Restore, RestoreOptions, SnapshotOptions, StreamKind,
 };
 use dbkeep::{ConnectOptions, Settings};
 use serde::Serialize;
@@ -179,18 +179,10 @@ impl RestorePlan {
     async fn read_back(&self) -> Result<()> {
         let mut snapshot = self.target.engine.snapshot(&self.target, &SnapshotOptions::default().data_only()).await?;
         let info = snapshot.info().clone();
-        let key = |spec: &dbkeep::engine::StreamSpec| (spec.schema.clone(), spec.table.clone());
-        let mut expected: BTreeMap<_, _> = self
-            .manifest
-            .streams
-            .iter()
-            .filter(|stream| {
-                stream.spec.digesting == Digesting::Rows || stream.spec.kind == dbkeep::engine::StreamKind::Pages
-            })
-            .map(|stream| (key(&stream.spec), stream))
-            .collect();
+        let mut expected: BTreeMap<&str, &StoredStream> =
+            self.manifest.streams.iter().map(|stream| (stream.spec.name.as_str(), stream)).collect();
         for (index, spec) in info.streams.iter().enumerate() {
-            let Some(stored) = expected.remove(&key(spec)) else {
+            let Some(stored) = expected.remove(spec.name.as_str()) else {
                 return Err(BackupError::mismatch(format!(
                     "the restored database has {}, which the backup has not",
                     spec.name
@@ -207,7 +199,9 @@ impl RestorePlan {
                 return Err(BackupError::mismatch(format!("{} is not what was stored{counts}", spec.name)));
             }
         }
-        if let Some(missing) = expected.into_values().next() {
+        // Definitions are not read back; every row and every page must have been.
+        let is_data = |stream: &&StoredStream| matches!(stream.spec.kind, StreamKind::Rows | StreamKind::Pages);
+        if let Some(missing) = expected.into_values().find(is_data) {
             return Err(BackupError::mismatch(format!("the restored database lacks {}", missing.spec.name)));
         }
         Ok(snapshot.finish().await?)

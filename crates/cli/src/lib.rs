@@ -53,7 +53,7 @@ fn run(cli: args::Cli) -> ExitCode {
         config: global.config.clone(),
         connection: global.connection.clone(),
         url: global.url.clone(),
-        options: None,
+        ..Chosen::default()
     };
     let consent = Consent { yes: global.yes, name: global.confirm.clone() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -21,6 +21,17 @@ impl Variables {
         Self { process, dotenv: BTreeMap::new() }
     }
 
+    /// One variable alone.
+    pub(crate) fn one(name: &str, value: &str) -> Self {
+        Self { process: BTreeMap::from([(name.to_owned(), value.to_owned())]), dotenv: BTreeMap::new() }
+    }
+
+    /// These, with `other`'s above them.
+    pub(crate) fn under(mut self, other: &Self) -> Self {
+        self.process.extend(other.process.iter().map(|(name, value)| (name.clone(), value.clone())));
+        self
+    }
+
     /// Adds those of a `.env` file, if it is there. Values are taken as they stand: `$` in a password means itself inside
     /// single quotes.
     pub(crate) fn with_dotenv(mut self, file: &Path) -> Result<Self> {

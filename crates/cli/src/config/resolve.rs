@@ -5,8 +5,8 @@ use super::file::{self, FileConfig};
 use super::reader::{Source, duration};
 use super::{Backup, Config, Connection, Environment, Migrations, Monitor, PassphraseSource, Seeds, Variables};
 use crate::error::{Error, Result};
+use dbkeep::Settings;
 use dbkeep::engine::{Location, Secret};
-use dbkeep::{ConnectOptions, Settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,14 +17,15 @@ pub(crate) struct Chosen {
     pub(crate) config: Option<PathBuf>,
     pub(crate) connection: Option<String>,
     pub(crate) url: Option<String>,
-    /// A connection made by the program itself, above all others.
-    pub(crate) options: Option<ConnectOptions>,
+    /// Variables that the program sets for itself, above the process's own.
+    pub(crate) variables: Variables,
 }
 
 const FILE: &str = "dbkeep.toml";
 
 /// Reads every source and settles what holds.
 pub(crate) fn load(chosen: &Chosen, variables: Variables, here: &Path) -> Result<Config> {
+    let variables = variables.under(&chosen.variables);
     let file = find(chosen, &variables, here)?;
     let root = file.as_deref().and_then(Path::parent).map_or_else(|| here.to_path_buf(), Path::to_path_buf);
     let root = if root.as_os_str().is_empty() { here.to_path_buf() } else { here.join(root) };
@@ -126,10 +127,6 @@ fn connections(
             all.insert(name.clone(), Connection { settings, origin: "default".to_owned() });
         }
         None => {}
-    }
-    if let Some(options) = &chosen.options {
-        let settings = Settings::new(options.clone()).named(&name);
-        all.insert(name.clone(), Connection { settings, origin: "--url".to_owned() });
     }
     if !all.contains_key(&name) {
         let names: Vec<_> = all.keys().map(String::as_str).collect();

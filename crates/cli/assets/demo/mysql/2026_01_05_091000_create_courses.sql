@@ -5,7 +5,6 @@ CREATE TABLE courses (
     title     VARCHAR(120) NOT NULL,
     mentor_id BIGINT UNSIGNED NOT NULL,
     fee       DECIMAL(8, 2) NOT NULL CHECK (fee >= 0),
-    handout   MEDIUMBLOB,
     UNIQUE KEY courses_code (code),
     CONSTRAINT courses_mentor_id FOREIGN KEY (mentor_id) REFERENCES users (id) ON DELETE RESTRICT
 );

@@ -4,8 +4,7 @@ CREATE TABLE courses (
     code      VARCHAR(20) NOT NULL UNIQUE,
     title     VARCHAR(120) NOT NULL,
     mentor_id BIGINT NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
-    fee       NUMERIC(8, 2) NOT NULL CHECK (fee >= 0),
-    handout   BYTEA
+    fee       NUMERIC(8, 2) NOT NULL CHECK (fee >= 0)
 );
 CREATE INDEX courses_mentor_id ON courses (mentor_id);
 

@@ -5,8 +5,7 @@ CREATE TABLE courses (
     title     TEXT NOT NULL,
     mentor_id INTEGER NOT NULL REFERENCES users (id) ON DELETE RESTRICT,
     -- Text, since SQLite keeps no decimals: money never passes through a float.
-    fee       DECIMAL(8, 2) NOT NULL CHECK (CAST(fee AS REAL) >= 0),
-    handout   BLOB
+    fee       DECIMAL(8, 2) NOT NULL CHECK (CAST(fee AS REAL) >= 0)
 );
 CREATE INDEX courses_mentor_id ON courses (mentor_id);
 

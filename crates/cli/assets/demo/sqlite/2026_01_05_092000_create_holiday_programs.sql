@@ -6,6 +6,7 @@ CREATE TABLE holiday_programs (
     starts_on  DATE NOT NULL,
     ends_on    DATE NOT NULL,
     places     INTEGER NOT NULL DEFAULT 12,
+    flyer      BLOB,
     CHECK (ends_on >= starts_on),
     UNIQUE (course_id, name)
 );

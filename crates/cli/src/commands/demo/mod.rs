@@ -93,7 +93,7 @@ async fn keep(context: &Context, place: &Place, told: &mut Told, config: &Config
     shape(told, database, &migrator).await?;
     fill(told, database, &seeds).await?;
     again(told, database, &migrator, &seeds).await?;
-    hand_out(told, database).await?;
+    store_flyers(told, database).await?;
     ask(told, database).await?;
     let full = save(&quiet, told, config, BackupKind::Full).await?;
     change(told, database).await?;
@@ -158,18 +158,18 @@ async fn again(told: &mut Told, database: &Database, migrator: &Migrator, seeds:
     Ok(())
 }
 
-/// Stores a file for each course: enough bytes that a backup of what changed can be told from a full one.
-async fn hand_out(told: &mut Told, database: &Database) -> Result<()> {
+/// Stores a file for each program: enough bytes that a backup of what changed can be told from a full one.
+async fn store_flyers(told: &mut Told, database: &Database) -> Result<()> {
     let since = Instant::now();
     let mut stored = 0;
-    for (code, handout) in club::handouts() {
-        stored += handout.len() as u64;
-        let course = database.table("courses").filter(col("code").eq(code));
-        course.update([("handout", dbkeep::Value::from(handout.clone()))]).await?;
-        let read: Option<Vec<u8>> = course.value("handout").await?;
-        demand(read.as_deref() == Some(&*handout), || format!("the handout of {code} came back changed"))?;
+    for (name, flyer) in club::flyers() {
+        stored += flyer.len() as u64;
+        let program = database.table("holiday_programs").filter(col("name").eq(name));
+        program.update([("flyer", dbkeep::Value::from(flyer.clone()))]).await?;
+        let read: Option<Vec<u8>> = program.value("flyer").await?;
+        demand(read.as_deref() == Some(&*flyer), || format!("the flyer of {name} came back changed"))?;
     }
-    told.step(since, "store", format!("a handout for each course, {} as bound bytes, read back equal", bytes(stored)));
+    told.step(since, "store", format!("a flyer for each program, {} as bound bytes, read back equal", bytes(stored)));
     Ok(())
 }
 

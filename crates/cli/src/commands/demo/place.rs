@@ -1,11 +1,11 @@
 //! Where the demo's databases live: in files of its folder, or on a server, where they are made and dropped.
 
 use crate::commands::Context;
-use crate::config::Chosen;
+use crate::config::{Chosen, Variables};
 use crate::error::{Error, Result, connecting};
 use dbkeep::engine::Location;
 use dbkeep::{ConnectOptions, Settings};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the demo's databases live.
 pub(super) struct Place {
@@ -55,10 +55,16 @@ impl Place {
         self.options.engine.location() == Location::File
     }
 
-    /// How the demo's own commands find the database: through dbkeep.toml when embedded, else with the given credentials.
+    /// How the demo's own commands find the database: through its dbkeep.toml, which names the password's variable.
     pub(super) fn chosen(&self, folder: &Path) -> Chosen {
-        let config: PathBuf = folder.join("dbkeep.toml");
-        Chosen { config: Some(config), options: Some(self.options.clone()), ..Chosen::default() }
+        let password = self.options.password.as_ref();
+        Chosen {
+            config: Some(folder.join("dbkeep.toml")),
+            // Named, so that no DATABASE_URL of the environment takes its place.
+            connection: Some("app".to_owned()),
+            variables: password.map(|secret| Variables::one("DB_PASSWORD", secret.expose())).unwrap_or_default(),
+            ..Chosen::default()
+        }
     }
 
     /// Makes the database.
