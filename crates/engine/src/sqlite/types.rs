@@ -83,26 +83,30 @@ impl Declared {
     /// Reads a declaration such as `DECIMAL(10,2)` or `timestamp with time zone`.
     pub(super) fn parse(declaration: Option<&str>) -> Self {
         let Some(declaration) = declaration else { return Self::Storage };
-        let upper = declaration.to_ascii_uppercase();
-        let (name, arguments) = upper.split_once('(').unwrap_or((&upper, ""));
+        let (name, arguments) = declaration.split_once('(').unwrap_or((declaration, ""));
         let word = name.split([' ', '_', '\t']).next().unwrap_or("");
-        match word {
-            "BOOL" | "BOOLEAN" => Self::Boolean,
-            "DECIMAL" | "NUMERIC" | "DEC" => {
+        let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+        // Asked for every column of every query: the usual types first.
+        match () {
+            () if is(&["INTEGER", "TEXT", "INT", "BIGINT", "VARCHAR", "REAL", "BLOB"]) => Self::Storage,
+            () if is(&["BOOL", "BOOLEAN"]) => Self::Boolean,
+            () if is(&["DECIMAL", "NUMERIC", "DEC"]) => {
                 let scale = arguments.split([',', ')']).nth(1).unwrap_or("").trim();
                 Self::Decimal(scale.parse().ok().filter(|scale| *scale <= 1_000))
             }
-            "FLOAT4" => Self::Single,
-            "DATE" => Self::Date,
-            "TIME" => Self::Time,
-            "DATETIME" => Self::DateTime,
-            "TIMESTAMPTZ" => Self::Timestamp,
-            "TIMESTAMP" if upper.contains("WITH TIME ZONE") => Self::Timestamp,
-            "TIMESTAMP" => Self::DateTime,
-            "JSON" => Self::Json,
-            "UUID" => Self::Uuid,
-            "BIT" | "VARBIT" => Self::Bit,
-            _ => Self::Storage,
+            () if is(&["FLOAT4"]) => Self::Single,
+            () if is(&["DATE"]) => Self::Date,
+            () if is(&["TIME"]) => Self::Time,
+            () if is(&["DATETIME"]) => Self::DateTime,
+            () if is(&["TIMESTAMPTZ"]) => Self::Timestamp,
+            () if is(&["TIMESTAMP"]) => {
+                let zoned = declaration.to_ascii_uppercase().contains("WITH TIME ZONE");
+                if zoned { Self::Timestamp } else { Self::DateTime }
+            }
+            () if is(&["JSON"]) => Self::Json,
+            () if is(&["UUID"]) => Self::Uuid,
+            () if is(&["BIT", "VARBIT"]) => Self::Bit,
+            () => Self::Storage,
         }
     }
 

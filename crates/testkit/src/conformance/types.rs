@@ -227,6 +227,7 @@ fn sqlite() -> Vec<Case> {
         case("DATETIME", moments(&["2024-02-29 12:30:00.000001", "9999-12-31 23:59:59.999999"], Value::DateTime)),
         case("TIMESTAMPTZ", moments(&["1970-01-01 00:00:00", "2024-02-29 12:30:00.000001"], Value::Timestamp)),
         case("JSON", jsons()),
+        case("JSON TEXT", jsons()),
         case("BIT TEXT(10)", bits(&["1010000001", "0000000000"])),
         case("UUID", uuids()),
     ]
