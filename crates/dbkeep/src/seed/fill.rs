@@ -43,6 +43,14 @@ struct Ready {
     key: Vec<Value>,
 }
 
+/// A row that was written anew.
+struct Changed {
+    key: Vec<Value>,
+    before: Vec<Value>,
+    /// By column.
+    changes: Vec<(usize, Value)>,
+}
+
 /// Inserts what is missing, changes what differs, leaves alone what is as it should be.
 pub(super) async fn fill(
     connection: &mut Connection,
@@ -322,7 +330,7 @@ impl<'r> Filling<'_, 'r> {
             if let Err(error) = connection.execute(&compiled.sql, &compiled.params).await {
                 return Err(self.refused("changed in", error, &row.row));
             }
-            changed.push((row, stored, changes));
+            changed.push(Changed { key: row.key, before: stored, changes });
         }
         self.count_changed(connection, changed, columns).await
     }
@@ -332,12 +340,12 @@ impl<'r> Filling<'_, 'r> {
     async fn count_changed(
         &mut self,
         connection: &mut Connection,
-        changed: Vec<(Ready, Vec<Value>, Vec<(usize, Value)>)>,
+        changed: Vec<Changed>,
         columns: &[usize],
     ) -> Result<()> {
-        let keys: Vec<Vec<Value>> = changed.iter().map(|(row, ..)| row.key.clone()).collect();
+        let keys: Vec<Vec<Value>> = changed.iter().map(|row| row.key.clone()).collect();
         let now = Lookup { table: self.table, key: &self.key, wanted: columns }.find(connection, &keys).await?;
-        for ((_, before, changes), now) in changed.iter().zip(now) {
+        for (Changed { before, changes, .. }, now) in changed.iter().zip(now) {
             let same = |now: &[Value]| {
                 changes.iter().all(|(at, _)| stored_in(columns, before, *at) == stored_in(columns, now, *at))
             };

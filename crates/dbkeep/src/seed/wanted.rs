@@ -51,7 +51,8 @@ impl<'r> Context<'r> {
         table: &TableFacts,
         rows: &[SeedRow],
     ) -> Result<()> {
-        let mut groups: HashMap<(String, Vec<usize>, usize), Vec<(Target, Vec<Value>)>> = HashMap::new();
+        // What is looked up together: keys of one table, by the same columns, for the same column.
+        let mut groups: HashMap<_, Vec<(Target, Vec<Value>)>> = HashMap::new();
         for row in rows {
             for (name, (cell, _)) in row.columns.iter().zip(&row.cells) {
                 let Cell::Reference(reference) = cell else { continue };
