@@ -15,7 +15,7 @@ pub(crate) struct Error {
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
     pub(crate) hint: Option<String>,
-    pub(crate) location: Option<Location>,
+    pub(crate) location: Option<Box<Location>>,
 }
 
 /// A place in a text file, counted from one, with the line itself.
@@ -73,7 +73,7 @@ impl Error {
     }
 
     pub(crate) fn at(mut self, location: Location) -> Self {
-        self.location = Some(location);
+        self.location = Some(Box::new(location));
         self
     }
 

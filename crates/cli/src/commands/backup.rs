@@ -143,7 +143,7 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
             progress.set(now.bytes_read);
         }
     }));
-    let summary = create(&vault, settings, options).await;
+    let summary = Box::pin(create(&vault, settings, options)).await;
     if let Some(progress) = progress.get() {
         progress.finish();
     }

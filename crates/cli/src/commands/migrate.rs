@@ -43,7 +43,7 @@ impl From<dbkeep::migrate::Error> for Error {
         };
         let mut out = Error::new(code, error.message());
         out.hint = error.hint().map(str::to_owned);
-        out.location = error.location().map(place);
+        out.location = error.location().map(place).map(Box::new);
         match std::error::Error::source(&error) {
             Some(source) => out.caused_by(source),
             None => out,
