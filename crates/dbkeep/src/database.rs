@@ -1,15 +1,14 @@
 //! The database as an application sees it: an engine, a pool in front of it, an observer behind each statement.
 
-use crate::{Error, Opener, Result, Settings, Statistics, Totals};
-use dbkeep_engine::{ConnectOptions, Executed, Row, RowStream, ServerInfo, Transaction, TransactionOptions, connect};
-use dbkeep_pool::Pool;
+use crate::{Opener, Result, Settings, Statistics, Totals};
+use dbkeep_engine::{ConnectOptions, Executed, Row, RowStream, ServerInfo, connect};
+use dbkeep_pool::{Borrower, Pool};
 use dbkeep_sql::{Dialect, Value};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A connection on loan from the pool of a [`Database`]. It goes back when it is dropped, rolled back first if need be.
 pub type Lease = dbkeep_pool::Lease<Opener>;
@@ -31,14 +30,13 @@ struct Inner {
     dialect: Arc<dyn Dialect>,
 }
 
-/// How often a transaction is run in all when the server says that another run may help.
-const TRANSACTION_ATTEMPTS: u32 = 5;
-
 impl Database {
     /// Opens the database at this URL with every default.
     ///
     /// # Errors
-    /// When the URL is wrong, or no connection can be opened; errors that can pass are tried again, three times in all.
+    /// When the URL is wrong, or no connection can be opened. Errors that can pass (refused, timed out, starting up) are
+    /// tried again, three times in all with pauses of 1 s and 2 s and some jitter; errors that cannot (password, unknown
+    /// database, TLS) end it at once. No error repeats the URL or the password.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::open(Settings::from_url(url)?).await
     }
@@ -47,14 +45,27 @@ impl Database {
     ///
     /// # Errors
     /// As [`connect`](Database::connect), and when the pool's settings do not fit together.
+    ///
+    /// # Cancellation
+    /// Dropped, it leaves nothing open.
     pub async fn open(settings: Settings) -> Result<Self> {
         let config = settings.pool_config();
         config.validate()?;
-        let statistics = Arc::new(Statistics::new(&settings.name, settings.slow_query, settings.log_queries));
         let first = connect(&settings.options).await?;
         let (server, dialect) = (first.server().clone(), first.dialect());
-        let opener = Opener::new(settings.options.clone(), statistics.clone()).starting_with(first);
+        let statistics = Arc::new(Statistics::new(
+            settings.name.as_str(),
+            dialect.clone(),
+            settings.slow_query,
+            settings.log_queries,
+        ));
+        let mut opener = Opener::new(settings.options.clone(), statistics.clone()).starting_with(first);
+        if settings.is_private() {
+            opener = opener.only_once();
+        }
         let pool = Pool::builder(opener).config(config).name(settings.name.as_str()).build()?;
+        // From here on the first connection is the pool's, to be counted, checked and closed like any other.
+        drop(pool.acquire().await?);
         Ok(Self { inner: Arc::new(Inner { settings, pool, statistics, server, dialect }) })
     }
 
@@ -93,10 +104,14 @@ impl Database {
         self.inner.statistics.totals()
     }
 
-    /// A connection of one's own for as long as the lease lives.
+    /// A connection of one's own for as long as the lease lives: for streams, for temporary tables, for transactions that
+    /// do not fit into [`transaction`](Database::transaction).
     ///
     /// # Errors
     /// When none can be had within `acquire_timeout`; the error says what it waited for and who holds the others.
+    ///
+    /// # Cancellation
+    /// Dropped, it takes none.
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = Result<Lease>> + Send {
         let lease = self.inner.pool.acquire();
@@ -180,86 +195,18 @@ impl Database {
         async move { Ok(lease.await?.on_behalf_of(caller).script(sql).await?) }
     }
 
-    /// Runs `body` in a transaction: committed when it returns `Ok`, rolled back when it returns an error or is dropped.
+    /// Closes the database for all its clones: nothing is lent any more, borrowers are waited for (10 s at most), every
+    /// connection says farewell. Returns who still had one then; theirs are closed when they come back.
     ///
-    /// When the server reports a deadlock or a serialisation failure, the whole of it runs again, five times in all, with
-    /// growing pauses; `body` must therefore have no effects outside the database that may not happen twice.
-    ///
-    /// ```
-    /// # #[cfg(feature = "sqlite")]
-    /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-    /// use dbkeep::{Database, Error, params};
-    ///
-    /// let db = Database::connect("sqlite::memory:").await?;
-    /// db.script("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL); INSERT INTO accounts VALUES (1, 100), (2, 0)").await?;
-    /// let moved: u64 = db
-    ///     .transaction(async |tx| {
-    ///         tx.execute("UPDATE accounts SET balance = balance - 30 WHERE id = ?", &params![1]).await?;
-    ///         let done = tx.execute("UPDATE accounts SET balance = balance + 30 WHERE id = ?", &params![2]).await?;
-    ///         Ok::<_, Error>(done.rows_affected)
-    ///     })
-    ///     .await?;
-    /// assert_eq!(moved, 1);
-    /// # Ok::<(), Error>(())
-    /// # }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    /// What `body` returns, and what commit says. After a lost connection during a commit it is unknown whether it took
-    /// place; that is never tried again.
-    #[track_caller]
-    pub fn transaction<T, E, F>(&self, body: F) -> impl Future<Output = Result<T, E>>
-    where
-        F: AsyncFnMut(&mut Transaction<'_>) -> Result<T, E>,
-        E: From<Error>,
-    {
-        self.transaction_with(TransactionOptions::default().immediate(), body)
-    }
-
-    /// As [`transaction`](Database::transaction), with an isolation level or read-only.
-    ///
-    /// # Errors
-    /// As [`transaction`](Database::transaction).
-    #[track_caller]
-    pub fn transaction_with<T, E, F>(
-        &self,
-        options: TransactionOptions,
-        mut body: F,
-    ) -> impl Future<Output = Result<T, E>>
-    where
-        F: AsyncFnMut(&mut Transaction<'_>) -> Result<T, E>,
-        E: From<Error>,
-    {
-        let lease = self.acquire();
-        async move {
-            let mut lease = lease.await?;
-            for attempt in 1.. {
-                let mut transaction = lease.transaction_with(&options).await.map_err(Error::from)?;
-                let outcome = match body(&mut transaction).await {
-                    Ok(value) => transaction.commit().await.map(|()| value).map_err(|error| E::from(error.into())),
-                    Err(error) => {
-                        // The first failure wins; a rollback that fails too ends with the connection.
-                        if let Err(trouble) = transaction.rollback().await {
-                            tracing::debug!(%trouble, "rolling back after an error failed, too");
-                        }
-                        Err(error)
-                    }
-                };
-                if outcome.is_ok() || attempt >= TRANSACTION_ATTEMPTS || !lease.retry_may_help() {
-                    return outcome;
-                }
-                let pause = Duration::from_millis(10 << attempt).mul_f64(0.5 + fastrand::f64());
-                tracing::debug!(attempt, pause_ms = pause.as_millis() as u64, "running a transaction again");
-                tokio::time::sleep(pause).await;
-            }
-            unreachable!("the loop returns on its last attempt")
-        }
-    }
-
-    /// Closes the pool: nothing is lent any more, borrowers are waited for (10 s at most), every connection says farewell.
     /// What the database's statements cost is logged, at info level.
-    pub async fn close(&self) {
-        self.inner.pool.close().await;
+    ///
+    /// # Cancellation
+    /// It is closed from the first poll on; only the waiting ends.
+    pub async fn close(&self) -> Vec<Borrower> {
+        let left = self.inner.pool.close().await;
+        for Borrower { location, held, .. } in &left {
+            tracing::warn!(connection = self.name(), %location, ?held, "closed while a connection is still in use");
+        }
         let totals = self.stats();
         tracing::info!(
             connection = self.name(),
@@ -271,6 +218,7 @@ impl Database {
             mean_ms = totals.mean_time().as_secs_f64() * 1_000.0,
             "connection closed"
         );
+        left
     }
 }
 

@@ -1,16 +1,23 @@
 //! Several databases by name, one of them the default.
 
 use crate::{Database, Error, Result, Settings};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
 /// The databases of an application by name, each opened when it is first asked for.
 #[derive(Debug)]
 pub struct Databases {
-    settings: BTreeMap<String, Settings>,
+    named: BTreeMap<String, Named>,
     default: String,
-    // An async mutex: held while a database is opened, so that two callers do not open it twice.
-    open: Mutex<BTreeMap<String, Database>>,
+}
+
+#[derive(Debug)]
+struct Named {
+    settings: Settings,
+    // An async mutex: held while the database is opened, so that two callers do not open it twice. One for each name: a
+    // server that does not answer holds up nobody who wants another.
+    database: Mutex<Option<Database>>,
 }
 
 impl Databases {
@@ -20,20 +27,25 @@ impl Databases {
     /// When the default is not among them, or a name is there twice.
     pub fn new(settings: impl IntoIterator<Item = Settings>, default: impl Into<String>) -> Result<Self> {
         let mut named = BTreeMap::new();
-        for one in settings {
-            let name = one.name.clone();
-            if named.insert(name.clone(), one).is_some() {
+        for settings in settings {
+            let name = settings.name.clone();
+            if named.insert(name.clone(), Named { settings, database: Mutex::default() }).is_some() {
                 return Err(Error::settings(format!("two connections are named {name:?}")));
             }
         }
-        let databases = Self { settings: named, default: default.into(), open: Mutex::default() };
-        databases.settings(&databases.default)?;
+        let databases = Self { named, default: default.into() };
+        databases.named(&databases.default)?;
         Ok(databases)
     }
 
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.settings.keys().map(String::as_str)
+        self.named.keys().map(String::as_str)
+    }
+
+    /// The name of the one that is meant when none is named.
+    pub fn default_name(&self) -> &str {
+        &self.default
     }
 
     /// The settings of a database.
@@ -41,17 +53,16 @@ impl Databases {
     /// # Errors
     /// When there is none of this name.
     pub fn settings(&self, name: &str) -> Result<&Settings> {
-        self.settings.get(name).ok_or_else(|| {
-            let names: Vec<_> = self.names().collect();
-            Error::settings(format!("there is no connection named {name:?}"))
-                .with_hint(format!("the connections are: {}", names.join(", ")))
-        })
+        Ok(&self.named(name)?.settings)
     }
 
     /// The default database.
     ///
     /// # Errors
     /// When it cannot be opened.
+    ///
+    /// # Cancellation
+    /// As [`get`](Databases::get).
     pub async fn default(&self) -> Result<Database> {
         self.get(&self.default).await
     }
@@ -60,21 +71,37 @@ impl Databases {
     ///
     /// # Errors
     /// When there is none, or it cannot be opened; the next call tries again.
+    ///
+    /// # Cancellation
+    /// Dropped while it opens the database, it leaves nothing open; who waits for the same one opens it.
     pub async fn get(&self, name: &str) -> Result<Database> {
-        let settings = self.settings(name)?;
-        let mut open = self.open.lock().await;
-        if let Some(database) = open.get(name) {
+        let named = self.named(name)?;
+        let mut database = named.database.lock().await;
+        if let Some(database) = &*database {
             return Ok(database.clone());
         }
-        let database = Database::open(settings.clone()).await?;
-        open.insert(name.to_owned(), database.clone());
-        Ok(database)
+        let opened = Database::open(named.settings.clone()).await?;
+        Ok(database.insert(opened).clone())
     }
 
-    /// Closes all that were opened, one after the other.
+    /// Closes all that are open, side by side. One that is asked for later is opened again.
     pub async fn close(&self) {
-        for database in std::mem::take(&mut *self.open.lock().await).into_values() {
-            database.close().await;
-        }
+        join_all(self.named.values().map(async |named| {
+            let database = named.database.lock().await.take();
+            if let Some(database) = database {
+                database.close().await;
+            }
+        }))
+        .await;
+    }
+
+    fn named(&self, name: &str) -> Result<&Named> {
+        self.named.get(name).ok_or_else(|| {
+            let names: Vec<_> = self.names().collect();
+            Error::settings(format!("there is no connection named {name:?}")).with_hint(match names.is_empty() {
+                true => "no connection is configured".to_owned(),
+                false => format!("the connections are: {}", names.join(", ")),
+            })
+        })
     }
 }

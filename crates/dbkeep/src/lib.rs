@@ -31,6 +31,7 @@ pub mod seed;
 mod settings;
 mod statistics;
 mod table;
+mod transaction;
 
 pub use database::{Database, Lease, Rows};
 pub use databases::Databases;
@@ -41,6 +42,7 @@ pub use manage::Opener;
 pub use settings::{PoolSettings, Settings};
 pub use statistics::{Statistics, Totals};
 pub use table::TableQuery;
+pub use transaction::TransactionBody;
 
 pub use dbkeep_engine as engine;
 pub use dbkeep_engine::{

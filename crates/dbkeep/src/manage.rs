@@ -11,18 +11,27 @@ pub struct Opener {
     observer: Arc<dyn Observer>,
     /// A connection that was opened before the pool, to be its first.
     first: Mutex<Option<Connection>>,
+    /// Whether the first is to stay the only one.
+    only_once: bool,
 }
 
 impl Opener {
     /// Opens connections with these options and lets `observer` hear of their statements.
     pub fn new(options: ConnectOptions, observer: Arc<dyn Observer>) -> Self {
-        Self { options, observer, first: Mutex::new(None) }
+        Self { options, observer, first: Mutex::new(None), only_once: false }
     }
 
     /// Gives the pool this connection before it opens one.
     #[must_use]
     pub fn starting_with(self, connection: Connection) -> Self {
         Self { first: Mutex::new(Some(connection)), ..self }
+    }
+
+    /// Opens no other connection after the first: for a database that is gone with its connection. An empty one in its
+    /// place would be taken for the data.
+    #[must_use]
+    pub fn only_once(self) -> Self {
+        Self { only_once: true, ..self }
     }
 }
 
@@ -41,6 +50,13 @@ impl Manage for Opener {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut connection = match first {
             Some(connection) => connection,
+            None if self.only_once => {
+                return Err(Error::new(
+                    ErrorKind::UnknownDatabase,
+                    format!("the database {} is gone with its only connection", self.options.target()),
+                )
+                .with_hint("open it anew, empty, or use a file"));
+            }
             None => connect_once(&self.options).await?,
         };
         connection.observe(self.observer.clone());

@@ -15,9 +15,9 @@ pub struct PoolSettings {
     pub min: usize,
     /// How long to wait for a connection in all. Default 30 s.
     pub acquire_timeout: Duration,
-    /// After how much idleness a connection above `min` is closed. Default 5 min.
+    /// After how much idleness a connection above `min` is closed. Default 5 min; zero never closes one for that.
     pub idle_timeout: Duration,
-    /// How old a connection gets, with up to 10 % less for each by chance. Default 1 h.
+    /// How old a connection gets, with up to 10 % less for each by chance. Default 1 h; zero sets no limit.
     pub max_lifetime: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Default for PoolSettings {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The name it goes by, in messages. Default `default`.
+    /// The name it goes by, in messages and logs. Default `default`.
     pub name: String,
     /// Where it is.
     pub options: ConnectOptions,
@@ -83,6 +83,14 @@ impl Settings {
         self
     }
 
+    /// Whether the pool's settings fit together. [`Database::open`](crate::Database::open) asks first thing.
+    ///
+    /// # Errors
+    /// Naming the setting and what to do about it.
+    pub fn validate(&self) -> Result<()> {
+        Ok(self.pool_config().validate()?)
+    }
+
     pub(crate) fn pool_config(&self) -> dbkeep_pool::Config {
         let pool = &self.pool;
         let config = dbkeep_pool::Config::new()
@@ -93,11 +101,12 @@ impl Settings {
             // A database in memory belongs to its one connection and is gone with it.
             return config.max(1).min(1).idle_timeout(None).max_lifetime(None);
         }
-        config.max(pool.max).min(pool.min).idle_timeout(pool.idle_timeout).max_lifetime(pool.max_lifetime)
+        let limit = |limit: Duration| (!limit.is_zero()).then_some(limit);
+        config.max(pool.max).min(pool.min).idle_timeout(limit(pool.idle_timeout)).max_lifetime(limit(pool.max_lifetime))
     }
 
     /// Whether the database lives and dies with its one connection.
-    fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         self.options.engine.location() == Location::File && self.options.database == ":memory:"
     }
 }

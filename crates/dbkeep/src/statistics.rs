@@ -2,6 +2,10 @@
 
 use crate::fingerprint;
 use dbkeep_engine::{Observer, Outcome, Statement};
+use dbkeep_sql::Dialect;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -9,10 +13,11 @@ use std::time::Duration;
 ///
 /// The log lines go through `tracing`, target `dbkeep::slow` at warn level and, when every statement is wanted,
 /// `dbkeep::statement` at info level: the first 500 characters of the text, its fingerprint, the duration, the database's
-/// name and the caller's file and line; never parameters.
+/// name and the caller's file and line; never parameters, and none of the literals of a statement that sets a password.
 #[derive(Debug)]
 pub struct Statistics {
     name: String,
+    dialect: Arc<dyn Dialect>,
     slow: Option<Duration>,
     log_all: bool,
     statements: AtomicU64,
@@ -27,7 +32,7 @@ pub struct Statistics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Statements that ended, however.
+    /// Statements that ended, however; BEGIN, COMMIT, ROLLBACK and savepoints are statements, too.
     pub statements: u64,
     /// Those that ended with an error.
     pub failed: u64,
@@ -44,15 +49,18 @@ pub struct Totals {
 impl Totals {
     /// Mean time of a statement; zero when there was none.
     pub fn mean_time(&self) -> Duration {
-        self.time.checked_div(u32::try_from(self.statements).unwrap_or(u32::MAX)).unwrap_or_default()
+        let mean = self.time.as_nanos().checked_div(self.statements.into()).unwrap_or_default();
+        Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX))
     }
 }
 
 impl Statistics {
-    /// Statistics of the database of this name.
-    pub fn new(name: impl Into<String>, slow: Option<Duration>, log_all: bool) -> Self {
+    /// Statistics of the database of this name, whose statements are written in this dialect. What takes longer than `slow`
+    /// is logged as slow; with `log_all`, everything is logged.
+    pub fn new(name: impl Into<String>, dialect: Arc<dyn Dialect>, slow: Option<Duration>, log_all: bool) -> Self {
         Self {
             name: name.into(),
+            dialect,
             slow,
             log_all,
             statements: AtomicU64::new(0),
@@ -77,8 +85,53 @@ impl Statistics {
     }
 }
 
-/// How much of a statement's text a log line holds.
+/// How much of a statement's text a log line holds, in characters.
 const SHOWN: usize = 500;
+
+/// Words of statements whose literals are secrets.
+const SECRETIVE: [&str; 5] = ["identified", "password", "passphrase", "secret", "credential"];
+
+impl Statistics {
+    /// The text for a log line.
+    fn shown<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+        let start = first(sql);
+        let folded = start.to_ascii_lowercase();
+        if SECRETIVE.iter().any(|word| folded.contains(word)) { self.fingerprint(sql).into() } else { start.into() }
+    }
+
+    fn fingerprint(&self, sql: &str) -> String {
+        // Of the whole text: what is cut off may end a literal.
+        let mut print = fingerprint(sql, &*self.dialect);
+        print.truncate(first(&print).len());
+        print
+    }
+}
+
+/// The first characters of a text.
+fn first(text: &str) -> &str {
+    text.char_indices().nth(SHOWN).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Milliseconds to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}
+
+/// How a statement ended, without the server's words: they may repeat a value.
+struct Ended<'s>(Outcome<'s>);
+
+impl fmt::Display for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Outcome::Done { rows } => write!(f, "{rows} row{}", if rows == 1 { "" } else { "s" }),
+            Outcome::Failed(error) => match error.code() {
+                Some(code) => write!(f, "{:?} ({code})", error.kind()),
+                None => write!(f, "{:?}", error.kind()),
+            },
+            _ => f.write_str("dropped"),
+        }
+    }
+}
 
 impl Observer for Statistics {
     fn statement_finished(&self, statement: &Statement<'_>) {
@@ -90,17 +143,19 @@ impl Observer for Statistics {
             Outcome::Failed(_) => _ = self.failed.fetch_add(1, Relaxed),
             _ => _ = self.dropped.fetch_add(1, Relaxed),
         }
-        let is_slow = self.slow.is_some_and(|limit| statement.duration > limit);
-        if !is_slow && !self.log_all {
-            return;
-        }
-        let sql = statement.sql.char_indices().nth(SHOWN).map_or(statement.sql, |(end, _)| &statement.sql[..end]);
-        let (duration_ms, caller) = (statement.duration.as_secs_f64() * 1_000.0, statement.caller);
-        if is_slow {
+        let (sql, duration_ms, caller) = (statement.sql, milliseconds(statement.duration), statement.caller);
+        if self.slow.is_some_and(|limit| statement.duration > limit) {
             self.slow_ones.fetch_add(1, Relaxed);
-            tracing::warn!(target: "dbkeep::slow", connection = self.name, duration_ms, %caller, fingerprint = fingerprint(sql), sql, "slow statement");
-        } else {
-            tracing::info!(target: "dbkeep::statement", connection = self.name, duration_ms, %caller, outcome = ?statement.outcome, sql, "statement");
+            tracing::warn!(
+                target: "dbkeep::slow", connection = self.name, duration_ms, %caller,
+                fingerprint = self.fingerprint(sql), sql = &*self.shown(sql), "slow statement"
+            );
+        } else if self.log_all {
+            let outcome = Ended(statement.outcome);
+            tracing::info!(
+                target: "dbkeep::statement", connection = self.name, duration_ms, %caller, %outcome,
+                sql = &*self.shown(sql), "statement"
+            );
         }
     }
 }
