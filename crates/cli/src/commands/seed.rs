@@ -55,13 +55,16 @@ impl From<dbkeep::seed::Error> for Error {
         };
         let mut out = Error::new(code, error.to_string());
         out.hint = error.hint().map(str::to_owned);
-        out.location = error.location().map(|at| Box::new(Location {
-            file: at.file.display().to_string(),
-            line: at.line,
-            column: at.column,
-            // A seed's line may hold a password.
-            text: (!at.text.contains("argon2") && !at.text.to_lowercase().contains("pass")).then(|| at.text.clone()),
-        }));
+        out.location = error.location().map(|at| {
+            Box::new(Location {
+                file: at.file.display().to_string(),
+                line: at.line,
+                column: at.column,
+                // A seed's line may hold a password.
+                text: (!at.text.contains("argon2") && !at.text.to_lowercase().contains("pass"))
+                    .then(|| at.text.clone()),
+            })
+        });
         match std::error::Error::source(&error) {
             Some(source) => out.caused_by(source),
             None => out,
