@@ -17,3 +17,10 @@ mod on_several_threads {
 mod on_one_thread {
     dbkeep_testkit::conformance_tests!(super::database, flavor = "current_thread");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute"]
+async fn ten_million_rows_hold_little_memory() {
+    let (options, _directory) = database().unwrap();
+    dbkeep_testkit::conformance::ten_million_rows_hold_little_memory(&options).await;
+}

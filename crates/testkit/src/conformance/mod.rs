@@ -3,7 +3,7 @@
 //!
 //! [`conformance_tests!`](crate::conformance_tests) makes a test of each:
 //!
-//! ```ignore
+//! ```text
 //! // A database for one test, and whatever must live as long as it; `None` skips, where the server is not installed.
 //! fn database() -> Option<(ConnectOptions, impl Sized)> { … }
 //!

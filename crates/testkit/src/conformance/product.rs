@@ -93,7 +93,7 @@ pub(super) async fn make_digits(connection: &mut Connection) {
 }
 
 /// A query of 10^`power` rows with one column `n` from 0, in any order, from `conf_digits`.
-pub(super) fn numbers(power: usize) -> String {
+pub(super) fn numbers(power: u32) -> String {
     let names: Vec<String> = (0..power).map(|at| format!("d{at}")).collect();
     let sum: Vec<String> =
         names.iter().enumerate().map(|(at, name)| format!("{name}.d * {}", 10u64.pow(at as u32))).collect();

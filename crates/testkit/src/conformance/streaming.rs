@@ -34,28 +34,37 @@ pub async fn streams_give_every_row(options: &ConnectOptions) {
 
 /// A result of 100 MB passes through a few MB of memory, also when the reader pauses.
 pub async fn streams_hold_little_memory(options: &ConnectOptions) {
+    read_in_little_memory(options, 5, 1_000).await;
+}
+
+/// Ten million rows pass through a few MB of memory. It takes a minute or more, so it is not among
+/// [`conformance_tests!`](crate::conformance_tests).
+pub async fn ten_million_rows_hold_little_memory(options: &ConnectOptions) {
+    read_in_little_memory(options, 7, 100).await;
+}
+
+async fn read_in_little_memory(options: &ConnectOptions, power: u32, filling_bytes: usize) {
     let mut connection = open(options).await;
     make_digits(&mut connection).await;
-    let text = "x".repeat(1_000);
-    let sql = format!("SELECT '{text}' AS filling, n FROM ({}) AS numbers", numbers(5));
+    let sql = format!("SELECT '{}' AS filling, n FROM ({}) AS numbers", "x".repeat(filling_bytes), numbers(power));
     let mut stream = connection.stream(&sql, &[]).await.expect("a stream");
     let before = resident_bytes();
-    let (mut rows, mut most) = (0u32, None);
+    let (mut rows, mut most) = (0u64, None);
     while let Some(row) = stream.next().await {
-        assert_eq!(row.expect("a row").get::<String>("filling").expect("text").len(), 1_000);
+        assert_eq!(row.expect("a row").get::<String>("filling").expect("text").len(), filling_bytes);
         rows += 1;
         if rows % 20_000 == 0 {
-            // Time for a producer without bounds to run ahead; nothing is asserted about time.
+            // Room for a producer without bounds to run ahead; nothing is asserted about time.
             for _ in 0..50 {
                 tokio::task::yield_now().await;
             }
             most = most.max(resident_bytes());
         }
     }
-    assert_eq!(rows, 100_000);
+    assert_eq!(rows, 10u64.pow(power));
     if let (Some(before), Some(most)) = (before, most) {
         let grown = most.saturating_sub(before);
-        assert!(grown < 48 << 20, "100 MB of rows took {} MB of memory", grown >> 20);
+        assert!(grown < 48 << 20, "{rows} rows of {filling_bytes} bytes took {} MB of memory", grown >> 20);
     }
 }
 
