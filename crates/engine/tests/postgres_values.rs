@@ -163,7 +163,10 @@ async fn numerics_keep_every_digit() {
     }
     for text in texts {
         let decimal = Value::Decimal(text.parse().unwrap());
-        let row = connection.query_one("SELECT $1::numeric, $1::numeric::text", &[decimal.clone()]).await.unwrap();
+        let row = connection
+            .query_one("SELECT $1::numeric, $1::numeric::text", std::slice::from_ref(&decimal))
+            .await
+            .unwrap();
         assert_eq!(row.values(), [decimal, Value::Text(text.clone())], "{text}");
     }
 }
@@ -230,7 +233,7 @@ async fn parameters_go_where_their_text_fits() {
     ] {
         let sql = format!("SELECT ({expression})::text");
         assert_eq!(
-            value(&mut connection, &sql, &[given.clone()]).await,
+            value(&mut connection, &sql, std::slice::from_ref(&given)).await,
             Value::from(wanted),
             "{expression} with {given:?}"
         );

@@ -51,7 +51,7 @@ pub(super) async fn read(connection: &mut PostgresConnection, options: &CatalogO
         .map(TriggerRow::into_trigger)
         .collect();
     if options.tables.is_empty() {
-        let routines = rows::<RoutineRow>(connection, queries::ROUTINES, &[schema.clone()]).await?;
+        let routines = rows::<RoutineRow>(connection, queries::ROUTINES, std::slice::from_ref(&schema)).await?;
         catalog.routines = routines.into_iter().map(RoutineRow::into_routine).collect();
         catalog.sequences = rows::<Sequence>(connection, queries::SEQUENCES, &[schema]).await?;
     }
