@@ -117,6 +117,37 @@ async fn a_write_protected_file_is_opened_for_reading_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_directory_that_may_not_be_written_to_is_said_to_be_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let set_mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let path = directory.path().join("shop.db");
+    filled(&path).await.close().await.unwrap();
+    set_mode(directory.path(), 0o555);
+    if std::fs::write(directory.path().join("probe"), "").is_ok() {
+        // The superuser may write anywhere.
+        return;
+    }
+    let error = connect(&options(&directory.path().join("new.db"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    let error = connect(&options(&path)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert_eq!(
+        error.hint(),
+        Some("SQLite writes files next to the database: this user must be able to write to its directory")
+    );
+    set_mode(directory.path(), 0o755);
+    set_mode(&path, 0o000);
+    let error = connect(&options(&path)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    set_mode(&path, 0o444);
+    let mut connection = connect(&options(&path)).await.unwrap();
+    assert_eq!(connection.role().await.unwrap(), Role::ReadOnly);
+    let error = connection.execute("DELETE FROM t", &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+}
+
+#[tokio::test]
 async fn connections_that_open_a_new_file_together_all_succeed() {
     let directory = tempfile::tempdir().unwrap();
     let options = options(&directory.path().join("shop.db"));

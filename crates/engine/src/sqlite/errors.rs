@@ -98,8 +98,8 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
         }
         ffi::SQLITE_READONLY_DIRECTORY => {
             return (
-                Kind::ReadOnly,
-                Some("SQLite needs to write files next to the database; make its directory writable"),
+                Kind::PermissionDenied,
+                Some("SQLite writes files next to the database: this user must be able to write to its directory"),
             );
         }
         _ => {}
@@ -215,7 +215,7 @@ mod tests {
             (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Damaged),
             (ffi::SQLITE_IOERR_FSYNC, ErrorKind::Io),
             (ffi::SQLITE_BUSY_TIMEOUT, ErrorKind::LockTimeout),
-            (ffi::SQLITE_READONLY_DIRECTORY, ErrorKind::ReadOnly),
+            (ffi::SQLITE_READONLY_DIRECTORY, ErrorKind::PermissionDenied),
             (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::ConnectionLost),
         ] {
             assert_eq!(of(Sqlite::SqliteFailure(ffi::Error::new(code), None)).kind(), kind);

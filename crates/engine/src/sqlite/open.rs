@@ -60,7 +60,13 @@ pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(read_only)
     })();
-    let read_only = outcome.map_err(|error| errors::of(error).context(format_args!("opening {}", options.target())))?;
+    let read_only = outcome.map_err(|error| {
+        let error = errors::of(error).context(format_args!("opening {}", options.target()));
+        match &file {
+            Some(path) => refused(error, path),
+            None => error,
+        }
+    })?;
     // A link and its target are one database and share their locks.
     let file = file.map(|path| path.canonicalize().unwrap_or(path));
     Ok(Session::new(connection, control, file, read_only))
@@ -126,17 +132,17 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection> {
         return Err(Error::new(ErrorKind::UnknownDatabase, format!("there is no file {}", path.display()))
             .with_hint("is the path right? ?mode=rwc in the URL creates the file"));
     }
-    Connection::open_with_flags(path, flags).map_err(|error| {
-        let error = errors::of(error);
-        if error.kind() != ErrorKind::UnknownDatabase {
-            return error;
-        }
-        let denied = std::fs::metadata(path).is_ok();
-        let kind = if denied { ErrorKind::PermissionDenied } else { ErrorKind::UnknownDatabase };
-        Error::new(kind, format!("{} cannot be opened", path.display()))
-            .with_code(error.code().unwrap_or_default())
-            .with_hint("this user must be able to read the file, and to write to it and its directory unless ?mode=ro")
-    })
+    Connection::open_with_flags(path, flags).map_err(|error| refused(errors::of(error), path))
+}
+
+/// Tells a file that may not be opened from one that is not there: SQLite has one code for both.
+fn refused(error: Error, path: &Path) -> Error {
+    if error.kind() != ErrorKind::UnknownDatabase || std::fs::metadata(path).is_err() {
+        return error;
+    }
+    Error::new(ErrorKind::PermissionDenied, format!("{} cannot be opened", path.display()))
+        .with_code(error.code().unwrap_or_default())
+        .with_hint("this user must be able to read the file, and to write to it and to its directory unless ?mode=ro")
 }
 
 fn flags(options: &ConnectOptions) -> OpenFlags {
