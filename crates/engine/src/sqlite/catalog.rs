@@ -217,7 +217,9 @@ impl Reader<'_> {
                     let at: i64 = row.get(0)?;
                     Ok(IndexColumn {
                         expression: column.is_none(),
-                        name: column.or_else(|| usize::try_from(at).ok().and_then(|at| written.get(at)).cloned()).unwrap_or_default(),
+                        name: column
+                            .or_else(|| usize::try_from(at).ok().and_then(|at| written.get(at)).cloned())
+                            .unwrap_or_default(),
                         descending: row.get(2)?,
                         prefix: None,
                     })
