@@ -132,7 +132,9 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
 /// The code 1 covers everything that is wrong with a text; only the message tells more.
 fn by_message(message: &str) -> (ErrorKind, Option<&'static str>) {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| message.starts_with(prefix));
-    let kind = if starts(&["no such ", "unknown database", "unable to identify the object", "unknown table"]) {
+    let kind = if starts(&["no such ", "unknown database", "unable to identify the object", "unknown table"])
+        || message.contains(" has no column named ")
+    {
         ErrorKind::NotFound
     } else if message.contains("already exists")
         || message.contains("already another table or index")
