@@ -240,6 +240,25 @@ on_both! {
         assert_eq!(connection.query_one(select, &params![1]).await.unwrap().values(), [Value::UInt(1)]);
     }
 
+    cached_statements_keep_values_exact_when_a_column_changes_its_type(database, _kind) {
+        let mut connection = open(database).await;
+        let mut other = open(database).await;
+        let long: Value = Value::Decimal("12345678901234567890123456789.5".parse().unwrap());
+        for (before, first, after, then) in [
+            ("INT", Value::Int(5), "VARCHAR(20)", text("007")),
+            ("VARCHAR(20)", text("x"), "VARBINARY(20)", Value::Bytes(vec![0, 255])),
+            ("DOUBLE", Value::Double(0.5), "DECIMAL(30,1)", long),
+        ] {
+            other.script(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (v {before})")).await.unwrap();
+            let insert = "INSERT INTO t VALUES (?)";
+            connection.execute(insert, &[Value::Null]).await.unwrap();
+            connection.execute(insert, &[first]).await.unwrap();
+            other.script(&format!("DELETE FROM t; ALTER TABLE t MODIFY v {after}")).await.unwrap();
+            connection.execute(insert, &[then.clone()]).await.unwrap();
+            assert_eq!(other.query_one("SELECT v FROM t", &[]).await.unwrap().values(), [then], "{before} to {after}");
+        }
+    }
+
     the_statement_cache_is_bounded(database, _kind) {
         for cache in [0, 3] {
             let mut options = options(database);
@@ -347,8 +366,8 @@ on_both! {
             ("INSERT INTO p VALUES (1, 'b')", UniqueViolation, Some("PRIMARY")),
             ("INSERT INTO c VALUES (2, 99, 18, '')", ForeignKeyViolation, Some("c_p")),
             ("DELETE FROM p", ForeignKeyViolation, Some("c_p")),
-            ("INSERT INTO c VALUES (2, NULL, 18, '')", NotNullViolation, None),
-            ("INSERT INTO c (id, age) VALUES (2, 18)", NotNullViolation, None),
+            ("INSERT INTO c VALUES (2, NULL, 18, '')", NotNullViolation, Some("p")),
+            ("INSERT INTO c (id, age) VALUES (2, 18)", NotNullViolation, Some("p")),
             ("INSERT INTO c VALUES (2, 1, 17, '')", CheckViolation, Some("adult")),
             ("INSERT INTO c VALUES (2, 1, 1000, '')", InvalidValue, None),
             ("INSERT INTO c VALUES (2, 1, 18, 'abcd')", InvalidValue, None),

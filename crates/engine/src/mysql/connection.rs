@@ -3,7 +3,7 @@
 use super::dialect::{Flavor, MySqlDialect};
 use super::link::{Greeting, Link};
 use super::session::Session;
-use super::statement::{self, Request};
+use super::statement::{self, Request, Surroundings};
 use super::{catalog, errors, locks, probe, role};
 use crate::{
     Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
@@ -22,8 +22,7 @@ pub(super) struct MySqlConnection {
     flavor: Flavor,
     session: Session,
     numbers: (u16, u16, u16),
-    longest_packet: usize,
-    statement_cache: usize,
+    around: Surroundings,
     database: String,
 }
 
@@ -31,14 +30,19 @@ impl MySqlConnection {
     pub(super) async fn open(options: &ConnectOptions) -> Result<Self> {
         let (link, greeting) = Link::open(options).await?;
         let Greeting { flavor, version, numbers, longest_packet, session } = greeting;
+        let around = Surroundings {
+            utc: session.is_utc(),
+            cache: options.statement_cache,
+            longest_packet,
+            keeps_types: flavor == Flavor::MySql && numbers >= (8, 0, 22),
+        };
         Ok(Self {
             link,
             info: info(flavor, &version),
             flavor,
             session,
             numbers,
-            longest_packet,
-            statement_cache: options.statement_cache,
+            around,
             database: options.database.clone(),
         })
     }
@@ -52,12 +56,9 @@ impl MySqlConnection {
         &self.database
     }
 
-    fn request(&self, sql: &str, params: &[Value]) -> Result<Request> {
-        Request::new(sql, params, self.session.is_utc(), self.statement_cache, self.longest_packet)
-    }
-
+    /// Sends a text of our own.
     async fn text(&mut self, sql: String) -> Result<()> {
-        self.link.run(move |conn| async move { statement::script(conn, &sql).await }.boxed()).await
+        self.link.run(move |conn| async move { statement::text(conn, &sql).await }.boxed()).await
     }
 }
 
@@ -105,17 +106,17 @@ impl Driver for MySqlConnection {
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
-        let request = self.request(sql, params)?;
+        let request = Request::new(sql, params, &self.around)?;
         self.link.run(move |conn| request.execute(conn).boxed()).await
     }
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        let request = self.request(sql, params)?;
+        let request = Request::new(sql, params, &self.around)?;
         self.link.run(move |conn| request.query(conn).boxed()).await
     }
 
     async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
-        let request = self.request(sql, params)?;
+        let request = Request::new(sql, params, &self.around)?;
         let shape = self.link.run_for_rows(move |conn| async move { request.start(conn).await }.boxed()).await?;
         let columns = shape.columns().clone();
         let rows = stream::unfold(Some((&mut self.link, shape)), |reading| async {
@@ -130,17 +131,8 @@ impl Driver for MySqlConnection {
     }
 
     async fn script(&mut self, sql: &str) -> Result<()> {
-        if sql.len() < self.longest_packet {
-            return self.text(sql.to_owned()).await;
-        }
-        let dialect = self.dialect();
-        let statements = dbkeep_sql::split(sql, &dialect.lexicon())
-            .map_err(|error| Error::new(ErrorKind::Syntax, error.to_string()).with_source(error))?;
-        for statement in statements {
-            statement::fits(statement.text, self.longest_packet)?;
-            self.text(statement.text.to_owned()).await?;
-        }
-        Ok(())
+        let (sql, lexicon, longest) = (sql.to_owned(), self.dialect().lexicon(), self.around.longest_packet);
+        self.link.run(move |conn| async move { statement::script(conn, &sql, &lexicon, longest).await }.boxed()).await
     }
 
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {
@@ -166,7 +158,7 @@ impl Driver for MySqlConnection {
             if !conn.reset().await.map_err(errors::of_driver)? {
                 return Err(Error::new(ErrorKind::Unsupported, "this server is too old to reset a connection"));
             }
-            statement::script(conn, &sql).await
+            statement::text(conn, &sql).await
         };
         self.link.run(move |conn| async move { work(conn).await }.boxed()).await
     }

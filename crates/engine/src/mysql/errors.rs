@@ -233,6 +233,8 @@ fn constraint(code: u16, message: &str) -> Option<String> {
             Some(message[start..start + end].to_owned())
         }
         3819 => quoted("onstraint '", '\''),
+        // NOT NULL has no name of its own; the column's is what there is.
+        1048 | 1364 => message.split('\'').nth(1).map(str::to_owned),
         _ => None,
     }
 }
@@ -277,6 +279,7 @@ mod tests {
         assert_eq!(server(3819, "Check constraint 'positive' is violated.").constraint(), Some("positive"));
         assert_eq!(server(4025, "CONSTRAINT `positive` failed for `a`.`t`").constraint(), Some("positive"));
         assert_eq!(server(1062, "Duplicate entry 'x' for key 'email'").constraint(), Some("email"));
+        assert_eq!(server(1048, "Column 'email' cannot be null").constraint(), Some("email"));
     }
 
     #[test]

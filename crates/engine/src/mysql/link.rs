@@ -43,7 +43,7 @@ pub(super) struct Link {
 enum State {
     Ready(Conn),
     /// Never locked: the mutex makes shareable what is only polled through `&mut`.
-    Busy(Mutex<BoxFuture<'static, Conn>>),
+    Busy(Mutex<BoxFuture<'static, (Conn, TransactionState)>>),
     Gone,
 }
 
@@ -146,14 +146,12 @@ impl Link {
             };
             let transaction = observe(&mut conn, outcome.is_err()).await;
             // Nobody listens any more when the caller has gone away.
-            let _ = tell.send((outcome, transaction));
-            conn
+            let _ = tell.send(outcome);
+            (conn, transaction)
         };
         self.state = State::Busy(Mutex::new(work.boxed()));
         self.arrive().await;
-        let (outcome, transaction) = told.try_recv().map_err(|_| gone())?;
-        self.transaction = transaction;
-        outcome
+        told.try_recv().map_err(|_| gone())?
     }
 
     /// As [`run`](Link::run), for work that leaves rows unread, which [`next_row`](Link::next_row) gives.
@@ -218,11 +216,12 @@ impl Link {
     /// Brings the work under way to its end.
     async fn arrive(&mut self) {
         if let State::Busy(work) = &mut self.state {
-            let conn = std::future::poll_fn(|context| {
+            let (conn, transaction) = std::future::poll_fn(|context| {
                 work.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(context)
             })
             .await;
             self.state = State::Ready(conn);
+            self.transaction = transaction;
         }
     }
 

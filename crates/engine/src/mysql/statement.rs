@@ -3,7 +3,7 @@
 use super::link::{Wire, gone};
 use super::{errors, types};
 use crate::{Error, ErrorKind, Executed, Result, Row};
-use dbkeep_sql::Value;
+use dbkeep_sql::{Lexicon, Splitter, Value};
 use mysql_async::prelude::{Protocol, Queryable as _};
 use mysql_async::{BinaryProtocol, Conn, Params, QueryResult, Statement, TextProtocol};
 use mysql_common::named_params::ParsedNamedParams;
@@ -12,12 +12,27 @@ use types::Shape;
 /// Longer statements are not worth a place in the cache: they are bulk inserts that never come again.
 const LONGEST_CACHED: usize = 32 * 1024;
 
+/// What a statement must know of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    /// Whether the session's clock shows UTC.
+    pub(super) utc: bool,
+    /// How many prepared statements are kept.
+    pub(super) cache: usize,
+    /// How long a statement may be.
+    pub(super) longest_packet: usize,
+    /// Whether a prepared statement keeps the types of its parameters when the table changes under it.
+    ///
+    /// MySQL does, since 8.0.22. Prepared while a column was INT and run after it became VARCHAR, an INSERT turns the text
+    /// `007` into `7`; VARCHAR made VARBINARY, it cuts bytes off. There is no error and no warning, in strict mode either.
+    pub(super) keeps_types: bool,
+}
+
 /// One statement with its parameters, on its way.
 #[derive(Debug)]
 pub(super) struct Request {
     sql: String,
     params: Vec<mysql_async::Value>,
-    /// Whether the session's clock shows UTC.
     utc: bool,
     cached: bool,
 }
@@ -28,17 +43,20 @@ type Started = (Shape, Wire, Option<Statement>);
 impl Request {
     /// # Errors
     /// `InvalidValue` for parameters these servers have no type for, or a statement longer than the server takes.
-    pub(super) fn new(sql: &str, params: &[Value], utc: bool, cache: usize, longest_packet: usize) -> Result<Self> {
-        fits(sql, longest_packet)?;
+    pub(super) fn new(sql: &str, params: &[Value], around: &Surroundings) -> Result<Self> {
+        fits(sql, around.longest_packet)?;
         let params = params.iter().enumerate().map(|(at, value)| {
-            types::parameter(value, utc).map_err(|error| error.context(format_args!("parameter {}", at + 1)))
+            types::parameter(value, around.utc).map_err(|error| error.context(format_args!("parameter {}", at + 1)))
         });
-        Ok(Self {
-            sql: sql.to_owned(),
-            params: params.collect::<Result<_>>()?,
-            utc,
-            cached: cache > 0 && sql.len() <= LONGEST_CACHED,
-        })
+        let params = params.collect::<Result<Vec<_>>>()?;
+        let mut sql = sql.to_owned();
+        let mut cached = around.cache > 0 && sql.len() <= LONGEST_CACHED;
+        if around.keeps_types && !is_query(&sql) && !params.iter().all(is_number) {
+            // Prepared for this once: the blank keeps it apart from one that is kept for numbers alone.
+            sql.push(' ');
+            cached = false;
+        }
+        Ok(Self { sql, params, utc: around.utc, cached })
     }
 
     /// Runs it, and reads and drops whatever rows there are.
@@ -178,8 +196,32 @@ impl Trouble {
     }
 }
 
-/// Runs a text of several statements until the first error.
-pub(super) async fn script(conn: &mut Conn, sql: &str) -> Result<()> {
+/// Runs a text of several statements until the first error, one after the other as the server's own client does: each one's
+/// error has its place, and no semicolon becomes part of a trigger's body.
+pub(super) async fn script(conn: &mut Conn, sql: &str, lexicon: &Lexicon, longest_packet: usize) -> Result<()> {
+    if !sql.contains(';') {
+        fits(sql, longest_packet)?;
+        return text(conn, sql).await;
+    }
+    for statement in Splitter::new(sql, lexicon) {
+        let statement = statement.map_err(|error| {
+            let place = sql.get(..error.offset).map_or(0, |before| before.chars().count());
+            Error::new(ErrorKind::Syntax, error.to_string()).with_position(place).with_source(error)
+        })?;
+        fits(statement.text, longest_packet)?;
+        text(conn, statement.text).await.map_err(|error| {
+            let before = sql.get(..statement.offset).map_or(0, |before| before.chars().count());
+            match error.position() {
+                Some(place) => error.with_position(before + place),
+                None => error,
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Sends a text as it is and reads whatever comes.
+pub(super) async fn text(conn: &mut Conn, sql: &str) -> Result<()> {
     let outcome = match conn.query_iter(sql).await {
         Ok(result) => result.drop_result().await,
         Err(error) => Err(error),
@@ -189,6 +231,17 @@ pub(super) async fn script(conn: &mut Conn, sql: &str) -> Result<()> {
         Err(mysql_async::Error::Server(error)) if error.code == 1065 => Ok(()),
         outcome => outcome.map_err(|error| errors::of_statement(error, sql)),
     }
+}
+
+/// Whether a statement only reads, as far as its first word tells.
+fn is_query(sql: &str) -> bool {
+    let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    ["SELECT", "SHOW", "EXPLAIN", "DESCRIBE", "VALUES", "TABLE"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn is_number(value: &mysql_async::Value) -> bool {
+    use mysql_async::Value::{Double, Float, Int, NULL, UInt};
+    matches!(value, NULL | Int(_) | UInt(_) | Float(_) | Double(_))
 }
 
 /// Refuses what the server would answer by closing the connection.

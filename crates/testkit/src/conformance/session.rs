@@ -20,7 +20,7 @@ pub async fn reset_forgets_the_session(options: &ConnectOptions) {
     };
     let read = match product {
         Product::MySql | Product::MariaDb => {
-            "SELECT CONCAT(@@SESSION.sql_mode, '|', @@SESSION.time_zone, '|', COALESCE(@leftover, 'none')) AS settings"
+            "SELECT CONCAT(@@SESSION.sql_mode, '|', @@SESSION.time_zone, '|', COALESCE(CAST(@leftover AS CHAR), 'none')) AS settings"
         }
         Product::Postgres => "SELECT current_setting('TimeZone') || '|' || current_setting('search_path') AS settings",
         Product::Sqlite => {
