@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::output::Color;
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Keeps an application's database: migrate, seed, query, back up, verify, restore, check health.
@@ -127,6 +127,29 @@ pub(crate) struct MigrateUp {
     /// Apply migrations that are older than the newest applied one
     #[arg(long)]
     pub(crate) allow_out_of_order: bool,
+    /// Go on although files of applied migrations were changed
+    #[arg(long)]
+    pub(crate) allow_changed: bool,
+    /// Go on although files of applied migrations are gone
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    #[command(flatten)]
+    pub(crate) in_doubt: InDoubtArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InDoubtArgs {
+    /// What became of the statement that was under way when an earlier run was cut off: it took effect, or run it again
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) in_doubt: Option<InDoubtArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum InDoubtArg {
+    /// It took effect: go on with the next
+    Done,
+    /// It did not: run it again
+    Again,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +166,8 @@ pub(crate) struct MigrateRollback {
     /// Print the SQL and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) in_doubt: InDoubtArgs,
 }
 
 #[derive(Debug, Args)]
@@ -234,7 +259,7 @@ pub(crate) struct BackupCreate {
 
 /// Kinds of backup. An incremental one reads everything, stores what the vault does not hold yet, and is restored by
 /// itself like a full one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum BackupKind {
     /// Schema and data
     #[default]

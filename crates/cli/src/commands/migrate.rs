@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::backup::before_migrating;
-use crate::args::{Migrate, MigrateCommand, MigrateCreate, MigrateRollback, MigrateStatus, MigrateUp};
+use crate::args::{InDoubtArg, Migrate, MigrateCommand, MigrateCreate, MigrateRollback, MigrateStatus, MigrateUp};
 use crate::config::Config;
 use crate::confirm::confirm;
 use crate::error::{Error, Location, Result};
@@ -11,8 +11,8 @@ use crate::output::Output;
 use crate::table::{duration, number, table};
 use comfy_table::Cell;
 use dbkeep::migrate::{
-    Allow, ErrorKind, MigrationStarted, Migrator, Plan, Progress, Report, Rollback, StatementFinished, Status, Up,
-    create,
+    Allow, ErrorKind, InDoubt, MigrationStarted, Migrator, Plan, Progress, Report, Rollback, StatementFinished, Status,
+    Up, create,
 };
 use dbkeep::{Database, Ident};
 use jiff::Timestamp;
@@ -53,6 +53,15 @@ impl From<dbkeep::migrate::Error> for Error {
 
 fn place(at: &dbkeep::migrate::Location) -> Location {
     Location { file: at.file.display().to_string(), line: at.line, column: at.column, text: Some(at.text.clone()) }
+}
+
+impl From<InDoubtArg> for InDoubt {
+    fn from(argument: InDoubtArg) -> Self {
+        match argument {
+            InDoubtArg::Done => InDoubt::Done,
+            InDoubtArg::Again => InDoubt::Again,
+        }
+    }
 }
 
 /// The migrator of a configuration.
@@ -122,9 +131,12 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
     let mut options = Up::default();
     options.to = args.to.clone();
     options.steps = args.steps.map(|steps| steps as usize);
-    if args.allow_out_of_order {
-        options.allow = Allow::default().out_of_order();
-    }
+    let mut allow = Allow::default();
+    allow.out_of_order = args.allow_out_of_order;
+    allow.changed = args.allow_changed;
+    allow.missing = args.allow_missing;
+    options.allow = allow;
+    options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
     with(config.open().await?, async |database| {
         let mut connection = database.acquire().await?;
         let plan = migrator.plan(&mut connection, &options).await?;
@@ -145,11 +157,12 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
 async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode> {
     let config = context.config()?;
     let migrator = migrator(context, &config)?;
-    let options = match (args.all, args.batch) {
+    let mut options = match (args.all, args.batch) {
         (true, _) => Rollback::all(),
         (_, true) => Rollback::batch(),
         _ => Rollback::steps(args.steps as usize),
     };
+    options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
     with(config.open().await?, async |database| {
         let mut connection = database.acquire().await?;
         let plan = migrator.plan_rollback(&mut connection, &options).await?;
