@@ -24,6 +24,9 @@ pub(super) enum Purpose {
 pub(super) async fn connect(options: &ConnectOptions, purpose: Purpose) -> Result<Conn> {
     let target = options.target();
     let builder = builder(options, purpose)?;
+    if (&options.socket, options.tls) == (&None, TlsMode::VerifyCa) {
+        return through_tunnel(options, builder).await;
+    }
     let encrypted = match (&options.socket, options.tls) {
         // What does not leave the machine needs no encryption, as libpq has it.
         (Some(_), _) | (None, TlsMode::Disable) => None,
@@ -43,10 +46,37 @@ pub(super) async fn connect(options: &ConnectOptions, purpose: Purpose) -> Resul
     Conn::new(builder).await.map_err(|error| errors::of_connecting(error, &target))
 }
 
-fn builder(options: &ConnectOptions, purpose: Purpose) -> Result<OptsBuilder> {
+#[cfg(unix)]
+async fn through_tunnel(options: &ConnectOptions, builder: OptsBuilder) -> Result<Conn> {
+    let tunnel = super::tunnel::Tunnel::open(options, port(options)?).await?;
+    let path = tunnel.path();
+    let Some(path) = path.to_str() else {
+        return Err(Error::new(ErrorKind::Io, "the folder for temporary files has a name that is not UTF-8"));
+    };
+    match Conn::new(builder.socket(Some(path))).await {
+        Ok(conn) => {
+            tunnel.established();
+            Ok(conn)
+        }
+        Err(error @ mysql_async::Error::Server(_)) => Err(errors::of_connecting(error, &options.target())),
+        Err(error) => Err(tunnel.trouble(errors::of_connecting(error, &options.target())).await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn through_tunnel(_: &ConnectOptions, _: OptsBuilder) -> Result<Conn> {
+    Err(Error::new(ErrorKind::Unsupported, "tls=verify-ca needs Unix sockets, which this system lacks")
+        .with_hint("tls=verify-full checks the authority and the name"))
+}
+
+fn port(options: &ConnectOptions) -> Result<u16> {
     let Location::Server { default_port } = options.engine.location() else {
         return Err(Error::new(ErrorKind::Options, "this engine has no server"));
     };
+    Ok(options.port.unwrap_or(default_port))
+}
+
+fn builder(options: &ConnectOptions, purpose: Purpose) -> Result<OptsBuilder> {
     let database = match purpose {
         Purpose::Application => Some(options.database.clone()).filter(|name| !name.is_empty()),
         Purpose::Beside => None,
@@ -60,7 +90,7 @@ fn builder(options: &ConnectOptions, purpose: Purpose) -> Result<OptsBuilder> {
     };
     Ok(OptsBuilder::default()
         .ip_or_hostname(options.host.clone())
-        .tcp_port(options.port.unwrap_or(default_port))
+        .tcp_port(port(options)?)
         .socket(socket)
         // Otherwise the driver leaves the address it was given for a socket the server tells it of.
         .prefer_socket(false)
@@ -90,9 +120,6 @@ fn encryption(options: &ConnectOptions) -> Result<SslOpts> {
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => {
             encryption = encryption.with_danger_accept_invalid_certs(true);
         }
-    }
-    if options.tls == TlsMode::VerifyCa {
-        encryption = encryption.with_danger_skip_domain_validation(true);
     }
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
         encryption =

@@ -13,6 +13,8 @@ mod role;
 mod session;
 mod snapshot;
 mod statement;
+#[cfg(unix)]
+mod tunnel;
 mod types;
 
 use crate::{
