@@ -8,11 +8,13 @@ use dbkeep_sql::Value;
 /// Databases that are not to be created or dropped in passing.
 const RESERVED: [&str; 3] = ["postgres", "template0", "template1"];
 
+/// Tried rather than asked for: not everyone who may use a database may use the maintenance database too.
 pub(super) async fn exists(options: &ConnectOptions) -> Result<bool> {
-    let mut connection = maintenance(options).await?;
-    let found = is_there(&mut connection, &options.database).await?;
-    Box::new(connection).close().await?;
-    Ok(found)
+    match PostgresConnection::open(options).await {
+        Ok(connection) => Box::new(connection).close().await.map(|()| true),
+        Err(error) if error.kind() == ErrorKind::UnknownDatabase => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn is_there(connection: &mut PostgresConnection, name: &str) -> Result<bool> {

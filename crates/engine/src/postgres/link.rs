@@ -2,7 +2,7 @@
 
 use super::errors;
 use super::session::Settings;
-use super::socket::{Channel, Settled};
+use super::socket::{Channel, Listening, Settled};
 use super::watch::{Watch, Watched};
 use crate::{ConnectOptions, Error, ErrorKind, Result, Version};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -186,7 +186,7 @@ impl Link {
         let mut channel = Channel::open(&self.options).await?;
         self.client
             .cancel_token()
-            .cancel_query_raw(tokio::io::empty(), Settled(&mut channel))
+            .cancel_query_raw(tokio::io::empty(), Settled(Listening(&mut channel)))
             .await
             .map_err(errors::statement)?;
         // The server closes the connection once it has signalled the session; what else happens to it is all the same.

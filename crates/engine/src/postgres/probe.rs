@@ -28,8 +28,9 @@ SELECT
   s.blks_read::double precision AS blocks_from_disk,
   s.temp_bytes::double precision AS temporary_files,
   s.deadlocks::double precision AS deadlocks,
-  CASE WHEN pg_catalog.pg_is_in_recovery()
-    THEN extract(epoch FROM now() - pg_catalog.pg_last_xact_replay_timestamp())::double precision END AS replication_lag
+  CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
+    WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
+    ELSE extract(epoch FROM now() - pg_catalog.pg_last_xact_replay_timestamp()) END::double precision AS replication_lag
 FROM pg_catalog.pg_database d
 LEFT JOIN pg_catalog.pg_stat_database s ON s.datid = d.oid
 WHERE d.datname = pg_catalog.current_database()";

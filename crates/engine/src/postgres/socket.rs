@@ -216,10 +216,33 @@ impl AsyncWrite for Channel {
     }
 }
 
-/// For a cancel request, after which the channel is still listened to.
-impl TlsStream for &mut Channel {
+/// A channel that carries a cancel request and is still listened to afterwards. The driver would end its writing half at
+/// once, and a pooler in between takes that for a client that went away.
+pub(super) struct Listening<'c>(pub(super) &'c mut Channel);
+
+impl AsyncRead for Listening<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_read(context, buf)
+    }
+}
+
+impl AsyncWrite for Listening<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(context, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(context)
+    }
+}
+
+impl TlsStream for Listening<'_> {
     fn channel_binding(&self) -> ChannelBinding {
-        (**self).channel_binding()
+        self.0.channel_binding()
     }
 }
 

@@ -301,17 +301,24 @@ fn numeric(raw: &[u8]) -> Result<Decimal, Malformed> {
         out.push('-');
     }
     for position in (0..=i32::from(weight).max(0)).rev() {
-        out.push_str(&format!("{:04}", digit(position)));
+        push_digit(&mut out, digit(position));
     }
     if scale > 0 {
         out.push('.');
         let whole = out.len();
         let mut position = -1;
         while out.len() < whole + scale {
-            out.push_str(&format!("{:04}", digit(position)));
+            push_digit(&mut out, digit(position));
             position -= 1;
         }
         out.truncate(whole + scale);
     }
     out.parse().map_err(|_| Malformed)
+}
+
+/// Four decimal digits. Many of them pass here, and formatting costs far more than this.
+fn push_digit(out: &mut String, digit: u16) {
+    for unit in [1000, 100, 10, 1] {
+        out.push(char::from(b'0' + (digit / unit % 10) as u8));
+    }
 }

@@ -133,8 +133,8 @@ pub(in crate::postgres) fn is_exact(value: &Value, ty: &Type) -> bool {
     };
     match value {
         Value::Double(value) => !single || value.is_nan() || f64::from(*value as f32) == *value,
-        Value::Int(value) => digits(&value.to_string()),
-        Value::UInt(value) => digits(&value.to_string()),
+        Value::Int(value) => !(single || double) || digits(&value.to_string()),
+        Value::UInt(value) => !(single || double) || digits(&value.to_string()),
         Value::Decimal(value) => digits(value.as_str()),
         Value::DateTime(_) => !matches!(*ty, Type::DATE | Type::TIME | Type::TIMETZ),
         Value::Timestamp(_) => !matches!(*ty, Type::DATE | Type::TIME | Type::TIMETZ | Type::TIMESTAMP),
