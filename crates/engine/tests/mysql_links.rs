@@ -395,6 +395,21 @@ async fn a_server_without_encryption_is_refused_where_it_is_required() {
 }
 
 #[tokio::test]
+async fn ed25519_accounts_log_in() {
+    let Some(server) = private_server(Kind::Mariadb, &[]) else { return };
+    // A plugin of the server's that not every package holds.
+    if server.client().try_run("", "INSTALL SONAME 'auth_ed25519'").is_err() {
+        return;
+    }
+    let account = Account::new(&server, "IDENTIFIED VIA ed25519 USING PASSWORD('näxt@1')");
+    for (password, works) in [("näxt@1", true), ("another", false)] {
+        let options: ConnectOptions = server.url_as(&account.name, password, server.host(), "").parse().unwrap();
+        let outcome = connect(&options).await;
+        assert_eq!(outcome.as_ref().err().map(|error| error.kind()), (!works).then_some(ErrorKind::Authentication));
+    }
+}
+
+#[tokio::test]
 async fn too_many_connections_may_pass() {
     let Some(server) = private_server(Kind::Mariadb, &["max-connections=10"]) else { return };
     let database = server.fresh_database();
