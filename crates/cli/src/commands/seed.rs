@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::output::Output;
 use crate::table::{number, table};
 use comfy_table::Cell;
-use dbkeep::seed::{ErrorKind, Progress, Report, Run, SeedInfo, SeedReport, Seeds};
+use dbkeep::seed::{ErrorKind, Mode, Progress, Report, Run, SeedInfo, SeedReport, Seeds};
 use owo_colors::OwoColorize;
 use std::sync::Arc;
 
@@ -53,15 +53,15 @@ impl From<dbkeep::seed::Error> for Error {
             ErrorKind::Target => ExitCode::Usage,
             _ => below.unwrap_or(ExitCode::Failed),
         };
-        let mut out = Error::new(code, error.to_string());
+        let mut out = Error::new(code, error.message());
         out.hint = error.hint().map(str::to_owned);
         out.location = error.location().map(|at| {
             Box::new(Location {
                 file: at.file.display().to_string(),
                 line: at.line,
                 column: at.column,
-                // A seed's line may hold a password.
-                text: (!at.text.contains("argon2") && !at.text.to_lowercase().contains("pass"))
+                // A seed's line may hold a password; of a table in CSV it is not known.
+                text: (!at.text.is_empty() && !at.text.contains("argon2") && !at.text.to_lowercase().contains("pass"))
                     .then(|| at.text.clone()),
             })
         });
@@ -113,8 +113,17 @@ fn list(context: &Context, seeds: &[SeedInfo]) -> Result<()> {
     if seeds.is_empty() {
         context.output.line("no seeds yet");
     }
+    let mut rows = table(["seed", "table", "mode"]);
     for seed in seeds {
-        context.output.line(&seed.name);
+        let mode = match seed.mode {
+            Some(Mode::Upsert) => "upsert",
+            Some(Mode::InsertMissing) => "insert-missing",
+            _ => "script",
+        };
+        rows.add_row([seed.name.as_str(), seed.table.as_deref().unwrap_or(""), mode]);
+    }
+    if !seeds.is_empty() {
+        context.output.line(rows);
     }
     Ok(())
 }

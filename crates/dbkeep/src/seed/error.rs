@@ -92,9 +92,14 @@ impl Error {
         self.0.kind
     }
 
-    /// The message without the location, row and column.
-    pub fn message(&self) -> &str {
-        &self.0.message
+    /// The message with row and column, without the location.
+    pub fn message(&self) -> String {
+        match (self.0.row, &self.0.column) {
+            (Some(row), Some(column)) => format!("row {row}, column {column}: {}", self.0.message),
+            (Some(row), None) => format!("row {row}: {}", self.0.message),
+            (None, Some(column)) => format!("column {column}: {}", self.0.message),
+            (None, None) => self.0.message.clone(),
+        }
     }
 
     /// What to do next.
@@ -128,13 +133,7 @@ impl fmt::Display for Error {
         if let Some(location) = &self.0.location {
             write!(f, "{location}: ")?;
         }
-        match (self.0.row, &self.0.column) {
-            (Some(row), Some(column)) => write!(f, "row {row}, column {column}: ")?,
-            (Some(row), None) => write!(f, "row {row}: ")?,
-            (None, Some(column)) => write!(f, "column {column}: ")?,
-            (None, None) => {}
-        }
-        f.write_str(&self.0.message)
+        f.write_str(&self.message())
     }
 }
 
