@@ -97,7 +97,9 @@ impl Error {
     /// Adds a cause, unless the text above it says the same already.
     fn add_cause(&mut self, cause: String) {
         let above = self.causes.last().unwrap_or(&self.message);
-        if !above.contains(&cause) {
+        // A server's own words begin with how bad it is, which adds nothing.
+        let said = ["ERROR: ", "FATAL: "].iter().find_map(|word| cause.strip_prefix(word)).unwrap_or(&cause);
+        if !above.contains(said) {
             self.causes.push(cause);
         }
     }
@@ -161,5 +163,10 @@ pub(crate) fn connecting(error: impl Into<Error>, target: &str) -> Error {
     if error.code == ExitCode::Failed {
         error.code = ExitCode::CannotConnect;
     }
-    error.context(format!("cannot connect to {target}"))
+    // What is said above is not said again below.
+    let doing = format!("cannot connect to {target}");
+    if let Some(why) = error.message.strip_prefix(&format!("{target}: ")) {
+        error.message = why.to_owned();
+    }
+    if error.message.starts_with(&doing) { error } else { error.context(doing) }
 }

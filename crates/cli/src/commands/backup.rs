@@ -2,12 +2,12 @@
 
 use super::{Context, hostname};
 use crate::args::{Backup, BackupCommand, BackupCreate, BackupKind, BackupVerify};
-use crate::config::{Config, PassphraseSource};
+use crate::config::{Config, PassphraseSource, UNUSED_PASSPHRASE};
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::progress::Progress;
 use crate::state::State;
-use crate::table::{bytes, duration, number, table};
+use crate::table::{bytes, counted, duration, number, table};
 use comfy_table::Cell;
 use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
 use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
@@ -88,21 +88,24 @@ fn passphrase(config: &Config) -> Result<Passphrase> {
 
 /// What a command of the user's own prints, as a password manager does.
 fn from_command(command: &str) -> Result<String> {
-    let failed = || Error::configuration("DBKEEP_BACKUP_PASSPHRASE_COMMAND failed");
+    let failed = |why: &str| Error::configuration(format!("DBKEEP_BACKUP_PASSPHRASE_COMMAND failed{why}"));
     let output = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| failed().caused_by(&error))?;
+        .map_err(|error| failed("").caused_by(&error))?;
     if !output.status.success() {
-        return Err(failed().context(format!("the command ended with {}", output.status)));
+        return Err(failed(&format!(": it ended with {}", output.status)));
     }
-    String::from_utf8(output.stdout).map_err(|_| failed().context("what the command printed is not UTF-8"))
+    String::from_utf8(output.stdout).map_err(|_| failed(": what it printed is not UTF-8"))
 }
 
 async fn make(context: &Context, args: &BackupCreate) -> Result<ExitCode> {
     let config = context.config()?;
+    if config.backup.passphrase.is_some() && !config.backup.encryption {
+        context.output.warn(UNUSED_PASSPHRASE);
+    }
     let summary = back_up(context, &config, args).await?;
     if context.output.json {
         context.output.document(&summary)?;
@@ -150,19 +153,24 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
     Ok(summary?)
 }
 
+/// A database's name: of one that is a file, without its folders.
+fn file_name(database: &str) -> &str {
+    database.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(database)
+}
+
 pub(super) fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
 fn print_summary(context: &Context, summary: &Summary) {
     context.output.line(format_args!(
-        "{} {} backup {} of {}: {} tables, {} rows, {} read, {} stored, {}",
+        "{} {} backup {} of {}: {}, {}, {} read, {} stored, {}",
         "✓".green(),
         summary.kind,
         short(&summary.id).bold(),
         summary.database,
-        summary.tables,
-        summary.rows,
+        counted(summary.tables, "table"),
+        counted(summary.rows, "row"),
         bytes(summary.bytes_read),
         bytes(summary.bytes_stored),
         duration(Duration::from_millis(summary.duration_ms)),
@@ -216,7 +224,7 @@ async fn list(context: &Context) -> Result<ExitCode> {
             rows.add_row([
                 Cell::new(short(&summary.id)),
                 Cell::new(&summary.kind),
-                Cell::new(&summary.database),
+                Cell::new(file_name(&summary.database)),
                 Cell::new(format!("{:.0}", summary.started_at)),
                 number(summary.tables),
                 number(summary.rows),
@@ -274,10 +282,10 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
     if context.output.json {
         context.output.document(&json!({ "ok": ok, "checked_bytes": report.checked_bytes, "errors": errors }))?;
     } else if ok {
-        let plural = if count == 1 { "backup" } else { "backups" };
         context.output.line(format_args!(
-            "{} {count} {plural} intact, {} read back",
+            "{} {} intact, {} read back",
             "✓".green(),
+            counted(count as u64, "backup"),
             bytes(report.checked_bytes)
         ));
     } else {
@@ -285,7 +293,7 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
             context.output.line(format_args!("{} {error}", "✗".red()));
         }
         context.output.note(
-            "hint: make a new backup now, which stores anew what is missing, and look at the disk the vault is on",
+            "help: make a new backup now, which stores anew what is missing, and look at the disk the vault is on",
         );
     }
     Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })

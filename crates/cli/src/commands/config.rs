@@ -45,6 +45,16 @@ fn check(context: &Context, config: &Config) -> Result<()> {
     let place =
         config.file.as_ref().map_or_else(|| "no dbkeep.toml, defaults".to_owned(), |file| file.display().to_string());
     context.output.line(format_args!("configuration is fine ({place})"));
+    for (name, connection) in &config.connections {
+        let options = &connection.settings.options;
+        let default = if *name == config.default { ", the default" } else { "" };
+        context.output.line(format_args!(
+            "{name}: {} {}, from {}{default}",
+            options.engine.name(),
+            options.target(),
+            connection.origin
+        ));
+    }
     Ok(())
 }
 

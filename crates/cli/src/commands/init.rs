@@ -7,13 +7,14 @@ use crate::exit_code::ExitCode;
 use serde_json::json;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file that `init` writes: every key, with its default.
 pub(super) const TEMPLATE: &str = include_str!("../../assets/dbkeep.toml");
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<ExitCode> {
-    let folder = context.here()?.join(&args.folder);
+    // `.` leaves no trace in what is shown.
+    let folder: PathBuf = context.here()?.join(&args.folder).components().collect();
     let url = context.chosen.url.as_deref();
     if let Some(url) = url {
         // What is written into a file should be right, and hold no password.

@@ -8,7 +8,7 @@ use crate::confirm::confirm;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::progress::Progress;
-use crate::table::{bytes, duration, number, table};
+use crate::table::{bytes, counted, duration, number, table};
 use comfy_table::Cell;
 use dbkeep::Settings;
 use dbkeep_backup::{RestorePlan, RestoreReport, RestoreRun, plan};
@@ -97,15 +97,15 @@ fn print_plan(context: &Context, plan: &RestorePlan, target: &Settings) -> Resul
         }));
     }
     context.output.line(format_args!(
-        "restore backup {} ({} {} of {}, {:.0}) into {}: {} tables, {} rows, {}",
+        "restore backup {} ({} {} of {}, {:.0}) into {}: {}, {}, {}",
         short(&plan.id().to_string()).bold(),
         manifest.product,
         manifest.version,
         manifest.database,
         manifest.started_at,
         target.options.target(),
-        manifest.tables.len(),
-        manifest.rows(),
+        counted(manifest.tables.len() as u64, "table"),
+        counted(manifest.rows(), "row"),
         bytes(plan.bytes()),
     ));
     let mut rows = table(["table", "rows"]);
@@ -124,12 +124,12 @@ fn print_report(context: &Context, report: &RestoreReport) {
         _ => "; not read back",
     };
     context.output.line(format_args!(
-        "{} restored {} into {}: {} tables, {} rows, {}{proven}",
+        "{} restored {} into {}: {}, {}, {}{proven}",
         "✓".green(),
         short(&report.id).bold(),
         report.target,
-        report.tables,
-        report.rows,
+        counted(report.tables, "table"),
+        counted(report.rows, "row"),
         duration(Duration::from_millis(report.duration_ms)),
     ));
 }

@@ -121,13 +121,18 @@ fn cannot_read(file: &Path, error: &dotenvy::Error) -> Error {
     let shown = file.display().to_string();
     match error {
         dotenvy::Error::LineParse(line, at) => {
-            let number = std::fs::read_to_string(file)
+            // What cannot be read is the line, or only its value.
+            let (number, before) = std::fs::read_to_string(file)
                 .ok()
-                .and_then(|text| text.lines().position(|candidate| candidate.trim() == line.trim()))
-                .map_or(1, |index| index + 1);
+                .and_then(|text| {
+                    text.lines().enumerate().find_map(|(index, candidate)| {
+                        candidate.trim_end().strip_suffix(line.trim()).map(|before| (index + 1, before.chars().count()))
+                    })
+                })
+                .unwrap_or((1, 0));
             Error::configuration(format!("{shown} is not a list of NAME=value"))
                 .hint("put values with spaces or # in quotes, and those with $ or \\ in single quotes")
-                .at(Location { file: shown, line: number, column: at + 1, text: None })
+                .at(Location { file: shown, line: number, column: before + at + 1, text: None })
         }
         other => Error::configuration(format!("{shown} cannot be read")).caused_by(other),
     }

@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What is said to those who set a passphrase and leave encryption off.
+pub(crate) const UNUSED_PASSPHRASE: &str =
+    "a backup passphrase is set, but backup.encryption is false: backups are not protected by it";
+
 /// Everything the program was told, with every default filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {

@@ -3,10 +3,12 @@
 use super::environment::encode;
 use super::file::{self, FileConfig};
 use super::reader::{Source, duration};
-use super::{Backup, Config, Connection, Environment, Migrations, Monitor, PassphraseSource, Seeds, Variables};
+use super::{
+    Backup, Config, Connection, Environment, Migrations, Monitor, PassphraseSource, Seeds, UNUSED_PASSPHRASE, Variables,
+};
 use crate::error::{Error, Result};
-use dbkeep::Settings;
 use dbkeep::engine::{Location, Secret};
+use dbkeep::{ConnectOptions, Settings, TlsMode};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +42,11 @@ pub(crate) fn load(chosen: &Chosen, variables: Variables, here: &Path) -> Result
         None => FileConfig::default(),
     };
     let (default, connections) = connections(chosen, &variables, &mut from_file, &root)?;
+    let encryption = flag(&variables, "DB_BACKUP_ENCRYPTION")?.or(from_file.encryption).unwrap_or(false);
+    let passphrase = passphrase(&variables, &root);
+    if passphrase.is_some() && !encryption {
+        from_file.notes.push(UNUSED_PASSPHRASE.to_owned());
+    }
     let path = |given: Option<PathBuf>, usual: &str| root.join(given.unwrap_or_else(|| PathBuf::from(usual)));
     let backup_path = match variables.get("DB_BACKUP_PATH").map(str::to_owned).or(from_file.backup_path.take()) {
         Some(url) if url.contains("://") => {
@@ -60,8 +67,8 @@ pub(crate) fn load(chosen: &Chosen, variables: Variables, here: &Path) -> Result
         backup: Backup {
             path: backup_path,
             compression: flag(&variables, "DB_BACKUP_COMPRESSION")?.or(from_file.compression).unwrap_or(true),
-            encryption: flag(&variables, "DB_BACKUP_ENCRYPTION")?.or(from_file.encryption).unwrap_or(false),
-            passphrase: passphrase(&variables, &root),
+            encryption,
+            passphrase,
         },
         monitor: monitor(&variables, from_file.monitor)?,
         state: path(from_file.state.take(), ".dbkeep/state.db"),
@@ -117,6 +124,9 @@ fn connections(
             let mut settings = Settings::from_url(&url)
                 .map_err(|error| Error::from(error).context(format!("the URL given by {origin} is wrong")))?;
             if let Some(template) = template {
+                if origin != "--url" {
+                    settings.options = with_the_rest(settings.options, &template.options);
+                }
                 (settings.pool, settings.slow_query, settings.log_queries) =
                     (template.pool, template.slow_query, template.log_queries);
             }
@@ -143,6 +153,40 @@ fn connections(
         }
     }
     Ok((name, all))
+}
+
+/// A URL from the environment takes the place of the file's `url`, and of that alone: what the file says beside it still
+/// holds, TLS above all, unless the URL says otherwise or is of another engine.
+fn with_the_rest(mut from: ConnectOptions, file: &ConnectOptions) -> ConnectOptions {
+    if from.engine.name() != file.engine.name() {
+        return from;
+    }
+    if from.tls == TlsMode::default() {
+        from.tls = file.tls;
+    }
+    let (session, rest) = (&mut from.session, &file.session);
+    for (to, other) in [
+        (&mut session.charset, &rest.charset),
+        (&mut session.collation, &rest.collation),
+        (&mut session.sql_mode, &rest.sql_mode),
+        (&mut session.time_zone, &rest.time_zone),
+        (&mut session.application_name, &rest.application_name),
+    ] {
+        *to = to.take().or_else(|| other.clone());
+    }
+    for (to, other) in [
+        (&mut session.wait_timeout, rest.wait_timeout),
+        (&mut session.statement_timeout, rest.statement_timeout),
+        (&mut session.lock_timeout, rest.lock_timeout),
+    ] {
+        *to = to.or(other);
+    }
+    for (to, other) in
+        [(&mut from.tls_ca, &file.tls_ca), (&mut from.tls_cert, &file.tls_cert), (&mut from.tls_key, &file.tls_key)]
+    {
+        *to = to.take().or_else(|| other.clone());
+    }
+    from
 }
 
 /// The URL of the environment: DATABASE_URL, or the parts of a Laravel-style `.env`.
