@@ -37,7 +37,8 @@ pub(crate) fn client_config(options: &ConnectOptions) -> Result<ClientConfig> {
             })
         }
         (None, None) => Ok(builder.with_no_client_auth()),
-        _ => Err(Error::new(ErrorKind::Options, "tls_cert and tls_key belong together, one is missing")),
+        _ => Err(Error::new(ErrorKind::Options, "tls_cert and tls_key belong together, one is missing")
+            .with_hint("name the file with the certificate and the one with its key, or neither")),
     }
 }
 
@@ -65,7 +66,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 fn unusable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Tls, format!("{} cannot be used for TLS", path.display())).with_source(error)
+    Error::new(ErrorKind::Tls, format!("{} cannot be used for TLS", path.display()))
+        .with_source(error)
+        .with_hint("a PEM file that this program may read is wanted")
 }
 
 /// Checks the chain, not the name: `verify-ca`.

@@ -8,27 +8,27 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Metadata, Subscriber};
 
 /// The lines logged under `dbkeep` by this thread while it lives.
-pub struct Log {
+pub(crate) struct Log {
     lines: Arc<Mutex<Vec<String>>>,
     _guard: DefaultGuard,
 }
 
 impl Log {
-    pub fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let guard = tracing::subscriber::set_default(Listener(lines.clone()));
         Self { lines, _guard: guard }
     }
 
     /// The lines of a target so far: level, message, fields in their order. Durations stand as `…`.
-    pub fn lines(&self, target: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, target: &str) -> Vec<String> {
         let start = format!("{target} ");
         let lines = self.lines.lock().unwrap();
         lines.iter().filter_map(|line| line.strip_prefix(&start)).map(str::to_owned).collect()
     }
 
     /// Everything, to look for what must not be there.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 }
