@@ -68,7 +68,7 @@ pub use observer::{Observer, Outcome, Statement};
 pub use options::{ConnectOptions, SessionOptions, TlsMode};
 pub use probe::{Measurement, Unit};
 pub use row::{Column, ColumnIndex, Row};
-pub use scheme::{engine_for, engines, schemes};
+pub use scheme::{dialects, engine_for, engines, schemes};
 pub use secret::Secret;
 pub use server::{Capabilities, Role, ServerInfo, TransactionState, Version};
 pub use snapshot::{
@@ -78,9 +78,3 @@ pub use snapshot::{
 pub use stream::RowStream;
 pub use transaction::{Isolation, Transaction, TransactionOptions};
 
-#[cfg(feature = "mysql")]
-pub use mysql::dialect::{Flavor, MySqlDialect};
-#[cfg(feature = "postgres")]
-pub use postgres::dialect::PostgresDialect;
-#[cfg(feature = "sqlite")]
-pub use sqlite::dialect::SqliteDialect;

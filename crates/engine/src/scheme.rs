@@ -24,3 +24,13 @@ pub fn engine_for(scheme: &str) -> Option<&'static dyn Engine> {
 pub fn schemes() -> impl Iterator<Item = &'static str> {
     engines().iter().flat_map(|engine| engine.schemes().iter().copied())
 }
+
+/// Each engine's dialect, for those who compile statements without a connection.
+pub mod dialects {
+    #[cfg(feature = "mysql")]
+    pub use crate::mysql::dialect::{Flavor, MySqlDialect};
+    #[cfg(feature = "postgres")]
+    pub use crate::postgres::dialect::PostgresDialect;
+    #[cfg(feature = "sqlite")]
+    pub use crate::sqlite::dialect::SqliteDialect;
+}

@@ -3,7 +3,7 @@
 #![cfg(all(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used)]
 
-use dbkeep_engine::{Flavor, MySqlDialect, PostgresDialect, SqliteDialect};
+use dbkeep_engine::dialects::{Flavor, MySqlDialect, PostgresDialect, SqliteDialect};
 use dbkeep_sql::*;
 use proptest::prelude::*;
 

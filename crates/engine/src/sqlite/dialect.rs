@@ -91,11 +91,22 @@ impl Dialect for SqliteDialect {
     }
 
     // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+    // A declared type is a name that tells readers what a column holds, and the affinity that its letters give it
+    // (https://www.sqlite.org/datatype3.html, section 3.1). With TEXT in its name, a decimal or a document stays the text it
+    // is: under NUMERIC affinity, a decimal would become a float of fifteen digits.
     fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
         Cow::Borrowed(match column_type {
-            ColumnType::Boolean | ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => "INTEGER",
+            ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => "INTEGER",
+            ColumnType::Boolean => "BOOLEAN",
             ColumnType::Float | ColumnType::Double => "REAL",
+            ColumnType::Decimal(precision, scale) => return Cow::Owned(format!("DECIMAL TEXT({precision}, {scale})")),
             ColumnType::Blob => "BLOB",
+            ColumnType::Date => "DATE",
+            ColumnType::Time => "TIME",
+            ColumnType::DateTime => "DATETIME",
+            ColumnType::Timestamp => "TIMESTAMPTZ",
+            ColumnType::Json => "JSON TEXT",
+            ColumnType::Uuid => "UUID TEXT",
             _ => "TEXT",
         })
     }
