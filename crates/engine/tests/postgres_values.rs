@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use dbkeep_engine::sql::{Bits, Date, DateTime, Interval, Time, Value, params};
-use dbkeep_engine::{ConnectOptions, Connection, Error, ErrorKind, TransactionState, connect};
+use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, TransactionState, connect};
 use dbkeep_testkit::{Kind, TestDatabase, server};
 
 async fn open() -> Option<(Connection, TestDatabase)> {
@@ -363,7 +363,7 @@ async fn errors_come_in_our_words_with_their_place() {
 
 #[tokio::test]
 async fn scripts_take_data_after_copy_and_say_where_they_fail() {
-    let Some((mut connection, _database)) = open().await else { return };
+    let Some((mut connection, database)) = open().await else { return };
     connection
         .script("CREATE TABLE t (a integer, b text);\nCOPY t (a, b) FROM stdin;\n1\tone; and\n2\t\\N\n\\.\nINSERT INTO t VALUES (3, $$;$$);")
         .await
@@ -380,6 +380,15 @@ async fn scripts_take_data_after_copy_and_say_where_they_fail() {
     assert_eq!(error.position(), Some("SELECT 1;\n-- é\nSELECT ".chars().count()));
     let error = connection.script("SELECT 1; SELECT 'open").await.unwrap_err();
     assert_eq!((error.kind(), error.position()), (ErrorKind::Syntax, Some(17)));
+    let error = connection.script("COPY t (a FROM stdin;\n1\n\\.\n").await.unwrap_err();
+    assert_eq!((error.kind(), error.position()), (ErrorKind::Syntax, Some(10)));
+    connection.ping().await.unwrap();
+    // One that cannot begin ends the connection, for the driver could not tell the answers apart any more.
+    let mut other = connect(&database.url().parse().unwrap()).await.unwrap();
+    let error = other.script("COPY missing FROM stdin;\n1\n\\.\nSELECT 1;").await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, Some("42P01")));
+    assert_eq!(other.condition(), Condition::Broken);
+    other.execute("SELECT 1", &[]).await.unwrap_err();
     // Statement by statement: what each needs to be alone may stand next to others.
     connection.script("CREATE INDEX CONCURRENTLY i ON t (a); VACUUM t; SELECT 1").await.unwrap();
 }

@@ -94,7 +94,8 @@ impl PostgresRestore {
         let text = String::from_utf8(bytes)
             .map_err(|error| Error::new(ErrorKind::Damaged, "the definitions are not UTF-8").with_source(error))?;
         // Every new database has this schema already; pg_dump writes it where the source's own was made anew.
-        let text = text.replace("\nCREATE SCHEMA public;\n", "\nCREATE SCHEMA IF NOT EXISTS public;\n");
+        let ours = "\n-- Name: public; Type: SCHEMA; Schema: -; Owner: -\n--\n\nCREATE SCHEMA ";
+        let text = text.replacen(&format!("{ours}public;\n"), &format!("{ours}IF NOT EXISTS public;\n"), 1);
         let link = self.connection.link();
         let outcome = script::run(link, self.connection.dialect().lexicon(), &text).await;
         outcome.map_err(|error| match error.position() {

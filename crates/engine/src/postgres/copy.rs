@@ -42,10 +42,12 @@ pub(super) async fn read(link: &Link, sql: &str, sink: &mut dyn ByteSink) -> Res
 
 /// Runs `COPY … FROM STDIN` with the source's lines and returns how many rows the server took.
 pub(super) async fn load(link: &Link, sql: &str, source: &mut dyn ByteSource) -> Result<u64> {
-    let outcome = link.client().copy_in(sql).await;
+    let outcome = link.client().prepare(sql).await;
+    let statement = link.landed(outcome).await?;
+    let outcome = link.client().copy_in(&statement).await;
     let mut sink: Pin<Box<CopyInSink<Bytes>>> = match outcome {
         Ok(sink) => Box::pin(sink),
-        Err(error) => return Err(link.failed(error).await),
+        Err(error) => return Err(link.failed_to_copy(error).await),
     };
     // The server says no at once, but the driver listens only at the end: more data would be sent for nothing.
     while !link.watch().has_refused_copy() {

@@ -142,6 +142,15 @@ impl Link {
         }
     }
 
+    /// As [`failed`](Self::failed), for a COPY FROM STDIN that could not begin. The connection ends with it, since the
+    /// driver and the server no longer agree on which answer belongs to what; see `watch.rs`.
+    pub(super) async fn failed_to_copy(&self, error: tokio_postgres::Error) -> Error {
+        let error = self.failed(error).await;
+        // It ends by itself; only the caller is not to meet it while it still looks alive.
+        let _ = tokio::time::timeout(PATIENCE, self.watch.closed()).await;
+        error
+    }
+
     fn mail(&self) -> std::sync::MutexGuard<'_, Mail> {
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -66,6 +66,13 @@ impl Watch {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Waits until the connection has ended.
+    pub(super) async fn closed(&self) {
+        while !self.is_closed() {
+            self.changed.notified().await;
+        }
+    }
+
     /// Nothing will come any more.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -83,53 +90,80 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new(channel: Channel, watch: Arc<Watch>) -> Self {
-        let ledger = Ledger { watch, open: VecDeque::new(), matters: false, ignored: 0 };
+        let ledger = Ledger::new(watch);
         Self { channel, sent: Frames::after_startup(), received: Frames::default(), ledger }
     }
+}
+
+/// A Sync or Query that awaits its ReadyForQuery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// It may change the transaction's state.
+    Request,
+    /// As a request, and ends a COPY.
+    CopyEnd,
+    /// It only closes statements.
+    Close,
 }
 
 /// Which requests await their ReadyForQuery, in order.
 struct Ledger {
     watch: Arc<Watch>,
-    /// One entry for each Sync or Query: whether it may change the transaction's state.
-    open: VecDeque<bool>,
-    /// Whether anything but a Close stood in front of the next Sync.
-    matters: bool,
+    open: VecDeque<Awaited>,
+    /// What the next Sync will end.
+    next: Awaited,
     /// How many of the next Syncs get no answer of their own.
     ignored: usize,
+    /// One answer more is to come than the driver counts on; see [`out_of_step`](Ledger::out_of_step).
+    is_out_of_step: bool,
 }
 
 impl Ledger {
+    fn new(watch: Arc<Watch>) -> Self {
+        Self { watch, open: VecDeque::new(), next: Awaited::Close, ignored: 0, is_out_of_step: false }
+    }
+
     fn sent(&mut self, tag: u8) {
         match tag {
-            b'Q' => self.push(true),
+            b'Q' => self.push(Awaited::Request),
             b'S' => {
-                let matters = std::mem::take(&mut self.matters);
+                let ended = std::mem::replace(&mut self.next, Awaited::Close);
                 match self.ignored.checked_sub(1) {
                     Some(left) => self.ignored = left,
-                    None => self.push(matters),
+                    None => self.push(ended),
                 }
             }
             b'c' | b'f' => {
-                self.matters = true;
+                self.next = Awaited::CopyEnd;
                 self.watch.copying.store(false, Ordering::Release);
             }
-            // Close of a statement changes nothing; COPY data and the farewell await no answer of their own.
-            b'C' | b'd' | b'X' | b'p' => {}
-            _ => self.matters = true,
+            // Close of a statement changes nothing; the start, log-in and farewell and COPY data have no Sync of their own.
+            b'C' | b'd' | b'X' | b'p' | 0 => {}
+            _ => self.next = Awaited::Request,
         }
     }
 
-    fn push(&mut self, matters: bool) {
-        self.open.push_back(matters);
-        if matters {
+    fn push(&mut self, awaited: Awaited) {
+        // The request that asked for the COPY was answered already, so this is answered too.
+        self.is_out_of_step |= awaited == Awaited::CopyEnd && self.open.is_empty();
+        self.open.push_back(awaited);
+        if awaited != Awaited::Close {
             self.watch.outstanding.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     fn pop(&mut self) {
-        if self.open.pop_front() == Some(true) {
+        if self.open.pop_front().is_some_and(|awaited| awaited != Awaited::Close) {
             self.watch.outstanding.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A COPY FROM STDIN that fails before it begins makes the driver end it nevertheless, and the server answers that end
+    /// separately. The driver would take the answer for that of its next request: the connection must not live on.
+    fn out_of_step(&self) -> io::Result<()> {
+        match self.is_out_of_step {
+            true => Err(io::Error::other("the connection was given up after a COPY that could not begin")),
+            false => Ok(()),
         }
     }
 
@@ -140,6 +174,7 @@ impl Ledger {
                 self.watch.copying.store(false, Ordering::Release);
                 self.watch.refused.store(false, Ordering::Release);
                 self.pop();
+                self.is_out_of_step |= self.open.front() == Some(&Awaited::CopyEnd);
                 self.watch.changed.notify_one();
             }
             // In COPY FROM STDIN the server ignores the Sync that came with Execute and answers the one after CopyDone.
@@ -206,6 +241,7 @@ impl Frames {
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { channel, received, ledger, .. } = &mut *self;
+        ledger.out_of_step()?;
         let before = buf.filled().len();
         let polled = Pin::new(channel).poll_read(context, buf);
         received.feed(&buf.filled()[before..], |tag, first| ledger.received(tag, first));
@@ -216,9 +252,11 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let Self { channel, sent, ledger, .. } = &mut *self;
+        ledger.out_of_step()?;
         let polled = Pin::new(channel).poll_write(context, buf);
         if let Poll::Ready(Ok(taken)) = polled {
             sent.feed(&buf[..taken], |tag, _| ledger.sent(tag));
+            ledger.out_of_step()?;
         }
         polled
     }
@@ -250,7 +288,7 @@ mod tests {
     }
 
     fn ledger() -> Ledger {
-        Ledger { watch: Arc::default(), open: VecDeque::new(), matters: false, ignored: 0 }
+        Ledger::new(Arc::default())
     }
 
     #[test]
@@ -322,7 +360,29 @@ mod tests {
         ledger.received(b'G', 0);
         ledger.received(b'E', 0);
         ledger.received(b'Z', b'I');
+        assert!(ledger.out_of_step().is_ok());
         assert_eq!(ledger.watch.transaction_state(), TransactionState::Idle);
         assert!(ledger.open.is_empty() && ledger.ignored == 0);
+    }
+
+    #[test]
+    fn a_copy_that_could_not_begin_gives_the_connection_up() {
+        for answered_first in [true, false] {
+            let mut ledger = ledger();
+            for tag in [b'B', b'E', b'S'] {
+                ledger.sent(tag);
+            }
+            if answered_first {
+                ledger.received(b'E', 0);
+                ledger.received(b'Z', b'I');
+            }
+            ledger.sent(b'f');
+            ledger.sent(b'S');
+            if !answered_first {
+                ledger.received(b'E', 0);
+                ledger.received(b'Z', b'I');
+            }
+            assert!(ledger.out_of_step().is_err());
+        }
     }
 }
