@@ -107,7 +107,7 @@ fn tidy(text: &str) -> String {
             // Written by version 17, unknown to older servers.
             || line.trim_end() == "SET transaction_timeout = 0;"
     };
-    let (head, rest) = text.split_at(text.find("\nSET client_encoding = ").unwrap_or(0));
+    let (head, rest) = text.split_at(text.find("\nSET client_encoding = ").map_or(0, |at| at + 1));
     let end = match rest.trim_end().rsplit_once('\n') {
         Some((before, last)) if last.starts_with("\\unrestrict ") => before.len() + 1,
         _ => rest.len(),
