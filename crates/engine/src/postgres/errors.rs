@@ -128,7 +128,6 @@ fn kind(code: &str, db: &DbError, connecting: bool) -> ErrorKind {
         "0A000" => Unsupported,
         "XX001" | "XX002" => Damaged,
         "58030" => Io,
-        "53200" | "53400" => Unavailable,
         _ if code.starts_with("22") => InvalidValue,
         _ if code.starts_with("08") => ConnectionLost,
         _ => Statement,
@@ -147,6 +146,7 @@ fn hint(kind: ErrorKind, code: &str) -> Option<&'static str> {
         (ErrorKind::PermissionDenied, _) => "GRANT the right to this user, or connect as another",
         (ErrorKind::Timeout, "57014") => "raise statement_timeout, or make the statement faster",
         (_, "25P02") => "an earlier statement of this transaction failed: roll it back",
+        (_, "53200") => "the server is out of memory or of room for locks: see max_locks_per_transaction and work_mem",
         (_, "25001") => "this statement cannot run inside a transaction",
         _ => return None,
     })
