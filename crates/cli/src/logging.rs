@@ -3,12 +3,13 @@
 use crate::output::Output;
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging: warnings of dbkeep's own by default, more with `-v`, whatever `RUST_LOG` says above all. Log lines never
-/// hold parameters or passwords.
+/// Starts logging: errors, and what a restore warns of, by default; more with `-v`; whatever `RUST_LOG` says above all. Log
+/// lines never hold parameters or passwords.
 pub(crate) fn start(output: &Output) {
     let level = match (output.quiet, output.verbose) {
         (true, _) => "error",
-        (false, 0) => "dbkeep::slow=warn,dbkeep=error",
+        // A command's own statements may take as long as they take; what a restore has to say is for everybody.
+        (false, 0) => "dbkeep::restore=warn,dbkeep=error",
         (false, 1) => "dbkeep=info",
         (false, 2) => "dbkeep=debug",
         (false, _) => "debug",

@@ -130,7 +130,9 @@ fn in_full(output: &Output, table: &Table, catalog: &Catalog) {
         ));
     }
     for check in &table.checks {
-        output.line(format_args!("check {} {}", check.name, check.expression));
+        // SQLite's usual checks have no name.
+        let name = if check.name.is_empty() { String::new() } else { format!("{} ", check.name) };
+        output.line(format_args!("check {name}{}", check.expression));
     }
     for trigger in catalog.triggers.iter().filter(|trigger| trigger.table == table.name) {
         output.line(format_args!(
