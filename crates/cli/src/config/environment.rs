@@ -21,6 +21,13 @@ impl Variables {
         Self { process, dotenv: BTreeMap::new() }
     }
 
+    /// These, as if they were the process's own.
+    #[cfg(test)]
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+        let process = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { process, dotenv: BTreeMap::new() }
+    }
+
     /// One variable alone.
     pub(crate) fn one(name: &str, value: &str) -> Self {
         Self { process: BTreeMap::from([(name.to_owned(), value.to_owned())]), dotenv: BTreeMap::new() }
@@ -55,6 +62,11 @@ impl Variables {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is the process's own rather than one of `.env`.
+    pub(super) fn is_of_process(&self, name: &str) -> bool {
+        self.process.get(name).is_some_and(|value| !value.is_empty())
+    }
+
     /// Every variable, for seeds that use them.
     pub(crate) fn all(&self) -> BTreeMap<String, String> {
         let mut all = self.dotenv.clone();
@@ -81,7 +93,8 @@ impl Variables {
             let (name, default) =
                 inner[..end].split_once(":-").map_or((&inner[..end], None), |(name, default)| (name, Some(default)));
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                return Err(format!("${{{name}}} is no variable"));
+                // What stands there may be a part of a password.
+                return Err("a ${…} that names no variable".to_owned());
             }
             let value = self.get(name).or(default).ok_or_else(|| format!("the variable {name} is not set"))?;
             let whole = at == 0 && end + 3 == text.len();
@@ -143,10 +156,7 @@ mod tests {
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
-        Variables {
-            process: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            dotenv: BTreeMap::new(),
-        }
+        Variables::of(pairs)
     }
 
     #[test]
@@ -157,7 +167,7 @@ mod tests {
         assert_eq!(known.fill("a ${PW}", false).unwrap(), "a p@ss/w#rd");
         assert_eq!(known.fill("${NONE:-x}${EMPTY:-y}", false).unwrap(), "xy");
         assert_eq!(known.fill("${NONE}", false).unwrap_err(), "the variable NONE is not set");
-        assert_eq!(known.fill("${NO NE}", false).unwrap_err(), "${NO NE} is no variable");
+        assert_eq!(known.fill("${NO NE}", false).unwrap_err(), "a ${…} that names no variable");
         assert_eq!(known.fill("${NONE", false).unwrap_err(), "a ${ without its }");
         assert_eq!(known.fill("$PW {}", false).unwrap(), "$PW {}");
     }

@@ -157,7 +157,7 @@ fn connection(name: &str, table: &Table<'_, '_>) -> Result<Settings> {
     options.tls_cert = path("tls_cert")?.or(options.tls_cert.take());
     options.tls_key = path("tls_key")?.or(options.tls_key.take());
     if let Some(file) = path("password_file")? {
-        let text = std::fs::read_to_string(&file)
+        let text = std::fs::read_to_string(table.folder().join(&file))
             .map_err(|error| table.complain("password_file", "cannot be read").caused_by(&error))?;
         match text.lines().next() {
             Some(line) if !line.is_empty() => options.password = Some(line.into()),

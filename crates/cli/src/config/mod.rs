@@ -1,9 +1,12 @@
 //! What the program works with: flag over environment over `.env` over dbkeep.toml over default.
 
+mod connections;
 mod environment;
 mod file;
 mod reader;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use environment::Variables;
 pub(crate) use resolve::{Chosen, load};

@@ -5,7 +5,13 @@ use crate::error::{Error, Location, Result};
 use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
+
+/// Whether a line is not to be shown: it has a URL, or a key whose value is a secret.
+fn may_hold_a_secret(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["://", "pass", "secret", "token", "key", "auth", "credential", "dsn"].iter().any(|mark| line.contains(mark))
+}
 
 /// A text with its name, for messages.
 #[derive(Clone, Copy)]
@@ -25,8 +31,7 @@ impl Source<'_> {
             file: self.file.display().to_string(),
             line: before.matches('\n').count() + 1,
             column: before[start..].chars().count() + 1,
-            // A line with a secret in it is not shown.
-            text: (!line.contains("://") && !line.to_ascii_lowercase().contains("pass")).then(|| line.to_owned()),
+            text: (!may_hold_a_secret(line)).then(|| line.to_owned()),
         }
     }
 
@@ -135,8 +140,7 @@ impl<'t, 's> Table<'t, 's> {
     pub(super) fn number(&self, key: &str, least: u64) -> Result<Option<u64>> {
         match self.get(key).map(|value| value.get_ref()) {
             None => Ok(None),
-            Some(DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix())
-                .ok()
+            Some(DeValue::Integer(number)) => integer(number)
                 .filter(|number| *number >= least)
                 .map(Some)
                 .ok_or_else(|| self.complain(key, format_args!("must be a whole number from {least} up"))),
@@ -148,7 +152,7 @@ impl<'t, 's> Table<'t, 's> {
     pub(super) fn percentage(&self, key: &str) -> Result<Option<f64>> {
         let number = match self.get(key).map(|value| value.get_ref()) {
             None => return Ok(None),
-            Some(DeValue::Integer(number)) => number.as_str().parse().ok(),
+            Some(DeValue::Integer(number)) => integer(number).map(|number| number as f64),
             Some(DeValue::Float(number)) => number.as_str().parse().ok(),
             Some(_) => return Err(self.wrong(key, "a number")),
         };
@@ -160,15 +164,19 @@ impl<'t, 's> Table<'t, 's> {
 
     /// A duration: `"500ms"`, `"30s"`, `"5m"`, `"1h"`, `"1d"`, or a number of seconds.
     pub(super) fn duration(&self, key: &str) -> Result<Option<Duration>> {
-        let text = match self.get(key).map(|value| value.get_ref()) {
+        let read = match self.get(key).map(|value| value.get_ref()) {
             None => return Ok(None),
-            Some(DeValue::Integer(number)) => number.as_str().to_owned(),
-            Some(DeValue::String(text)) => text.to_string(),
+            Some(DeValue::Integer(number)) => integer(number).map(Duration::from_secs),
+            Some(DeValue::String(text)) => duration(text),
             Some(_) => return Err(self.wrong(key, "a duration such as \"30s\"")),
         };
-        duration(&text)
-            .map(Some)
+        read.map(Some)
             .ok_or_else(|| self.complain(key, "is not a duration").hint("as in \"500ms\", \"30s\", \"5m\", \"1h\""))
+    }
+
+    /// The folder that relative paths count from.
+    pub(super) fn folder(&self) -> &Path {
+        self.source.file.parent().unwrap_or(Path::new(""))
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -183,6 +191,11 @@ impl<'t, 's> Table<'t, 's> {
             Some(_) => Err(self.wrong(key, "a list")),
         }
     }
+}
+
+/// A whole number that is not negative, in any of TOML's notations.
+fn integer(number: &DeInteger<'_>) -> Option<u64> {
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 /// Reads a duration; a bare number counts seconds.

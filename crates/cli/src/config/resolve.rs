@@ -1,15 +1,11 @@
 //! Which of the sources wins: flag over environment over `.env` over dbkeep.toml over default.
 
-use super::environment::encode;
+use super::connections::connections;
 use super::file::{self, FileConfig};
-use super::reader::{Source, duration};
-use super::{
-    Backup, Config, Connection, Environment, Migrations, Monitor, PassphraseSource, Seeds, UNUSED_PASSPHRASE, Variables,
-};
+use super::reader::Source;
+use super::{Backup, Config, Environment, Migrations, Monitor, PassphraseSource, Seeds, UNUSED_PASSPHRASE, Variables};
 use crate::error::{Error, Result};
-use dbkeep::engine::{Location, Secret};
-use dbkeep::{ConnectOptions, Settings, TlsMode};
-use std::collections::BTreeMap;
+use dbkeep::engine::Secret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +19,7 @@ pub(crate) struct Chosen {
     pub(crate) variables: Variables,
 }
 
-const FILE: &str = "dbkeep.toml";
+pub(super) const FILE: &str = "dbkeep.toml";
 
 /// Reads every source and settles what holds.
 pub(crate) fn load(chosen: &Chosen, variables: Variables, here: &Path) -> Result<Config> {
@@ -48,6 +44,9 @@ pub(crate) fn load(chosen: &Chosen, variables: Variables, here: &Path) -> Result
         from_file.notes.push(UNUSED_PASSPHRASE.to_owned());
     }
     let path = |given: Option<PathBuf>, usual: &str| root.join(given.unwrap_or_else(|| PathBuf::from(usual)));
+    if let Some(days) = number(&variables, "DB_BACKUP_RETENTION_DAYS")? {
+        from_file.notes.push(format!("DB_BACKUP_RETENTION_DAYS={days} is read, but this version removes no backups"));
+    }
     let backup_path = match variables.get("DB_BACKUP_PATH").map(str::to_owned).or(from_file.backup_path.take()) {
         Some(url) if url.contains("://") => {
             return Err(Error::configuration(format!("backup.path {url:?} is not a folder"))
@@ -94,173 +93,6 @@ fn find(chosen: &Chosen, variables: &Variables, here: &Path) -> Result<Option<Pa
     }
 }
 
-fn connections(
-    chosen: &Chosen,
-    variables: &Variables,
-    file: &mut FileConfig,
-    root: &Path,
-) -> Result<(String, BTreeMap<String, Connection>)> {
-    let mut all: BTreeMap<String, Connection> = file
-        .connections
-        .drain(..)
-        .map(|settings| (settings.name.clone(), Connection { settings, origin: FILE.to_owned() }))
-        .collect();
-    let usual = match (&file.default, all.len()) {
-        (Some(name), _) => name.clone(),
-        (None, 1) => all.keys().next().cloned().unwrap_or_default(),
-        (None, _) => "default".to_owned(),
-    };
-    let name = chosen.connection.clone().unwrap_or_else(|| usual.clone());
-    // A connection named on the command line and known to the file is not replaced by the environment's.
-    let named = chosen.connection.is_some() && all.contains_key(&name);
-    let given = match &chosen.url {
-        Some(url) => Some((url.clone(), "--url")),
-        None if named => None,
-        None => from_environment(variables)?,
-    };
-    match given {
-        Some((url, origin)) => {
-            let template = all.get(&name).map(|known| known.settings.clone());
-            let mut settings = Settings::from_url(&url)
-                .map_err(|error| Error::from(error).context(format!("the URL given by {origin} is wrong")))?;
-            if let Some(template) = template {
-                if origin != "--url" {
-                    settings.options = with_the_rest(settings.options, &template.options);
-                }
-                (settings.pool, settings.slow_query, settings.log_queries) =
-                    (template.pool, template.slow_query, template.log_queries);
-            }
-            all.insert(name.clone(), Connection { settings: settings.named(&name), origin: origin.to_owned() });
-        }
-        None if all.is_empty() => {
-            let settings = Settings::from_url("sqlite://dbkeep.db")?.named(&name);
-            all.insert(name.clone(), Connection { settings, origin: "default".to_owned() });
-        }
-        None => {}
-    }
-    if !all.contains_key(&name) {
-        let names: Vec<_> = all.keys().map(String::as_str).collect();
-        return Err(Error::configuration(format!("there is no connection named {name:?}"))
-            .hint(format!("the connections are: {}", names.join(", "))));
-    }
-    for (connection_name, connection) in &mut all {
-        pool_from_environment(variables, &mut connection.settings)
-            .map_err(|error| error.context(format!("the pool of connection {connection_name:?} cannot be set up")))?;
-        let options = &mut connection.settings.options;
-        if options.engine.location() == Location::File && options.database != ":memory:" && connection.origin != "--url"
-        {
-            options.database = root.join(&options.database).display().to_string();
-        }
-    }
-    Ok((name, all))
-}
-
-/// A URL from the environment takes the place of the file's `url`, and of that alone: what the file says beside it still
-/// holds, TLS above all, unless the URL says otherwise or is of another engine.
-fn with_the_rest(mut from: ConnectOptions, file: &ConnectOptions) -> ConnectOptions {
-    if from.engine.name() != file.engine.name() {
-        return from;
-    }
-    if from.tls == TlsMode::default() {
-        from.tls = file.tls;
-    }
-    let (session, rest) = (&mut from.session, &file.session);
-    for (to, other) in [
-        (&mut session.charset, &rest.charset),
-        (&mut session.collation, &rest.collation),
-        (&mut session.sql_mode, &rest.sql_mode),
-        (&mut session.time_zone, &rest.time_zone),
-        (&mut session.application_name, &rest.application_name),
-    ] {
-        *to = to.take().or_else(|| other.clone());
-    }
-    for (to, other) in [
-        (&mut session.wait_timeout, rest.wait_timeout),
-        (&mut session.statement_timeout, rest.statement_timeout),
-        (&mut session.lock_timeout, rest.lock_timeout),
-    ] {
-        *to = to.or(other);
-    }
-    for (to, other) in
-        [(&mut from.tls_ca, &file.tls_ca), (&mut from.tls_cert, &file.tls_cert), (&mut from.tls_key, &file.tls_key)]
-    {
-        *to = to.take().or_else(|| other.clone());
-    }
-    from
-}
-
-/// The URL of the environment: DATABASE_URL, or the parts of a Laravel-style `.env`.
-fn from_environment(variables: &Variables) -> Result<Option<(String, &'static str)>> {
-    if let Some(url) = variables.get("DATABASE_URL") {
-        return Ok(Some((url.to_owned(), "DATABASE_URL")));
-    }
-    let Some(engine) = variables.get("DB_CONNECTION") else { return Ok(None) };
-    let known = dbkeep::engine::engine_for(engine).ok_or_else(|| {
-        Error::configuration(format!("DB_CONNECTION={engine} is not known"))
-            .hint("it is one of mysql, mariadb, pgsql, sqlite")
-    })?;
-    let database = variables.get("DB_DATABASE");
-    let url = match known.location() {
-        Location::File => format!("{engine}:{}", encode_path(database.unwrap_or("dbkeep.db"))),
-        _ => {
-            let part = |name, usual| encode(variables.get(name).unwrap_or(usual));
-            let user = match (variables.get("DB_USERNAME"), variables.get("DB_PASSWORD")) {
-                (Some(user), Some(password)) => format!("{}:{}@", encode(user), encode(password)),
-                (Some(user), None) => format!("{}@", encode(user)),
-                (None, Some(_)) => return Err(Error::configuration("DB_PASSWORD is set, but DB_USERNAME is not")),
-                (None, None) => String::new(),
-            };
-            let host = match variables.get("DB_HOST").unwrap_or("127.0.0.1") {
-                ipv6 if ipv6.contains(':') && !ipv6.starts_with('[') => format!("[{ipv6}]"),
-                ipv6 if ipv6.starts_with('[') => ipv6.to_owned(),
-                host => encode(host),
-            };
-            let port = match variables.get("DB_PORT") {
-                Some(port) => format!(
-                    ":{}",
-                    port.parse::<u16>().map_err(|_| Error::configuration(format!("DB_PORT={port} is not a port")))?
-                ),
-                None => String::new(),
-            };
-            let socket = variables.get("DB_SOCKET").map(|path| format!("?socket={}", encode(path))).unwrap_or_default();
-            format!("{engine}://{user}{host}{port}/{}{socket}", part("DB_DATABASE", ""))
-        }
-    };
-    Ok(Some((url, "DB_CONNECTION")))
-}
-
-fn encode_path(path: &str) -> String {
-    path.split('/').map(encode).collect::<Vec<_>>().join("/").replace("%3A", ":")
-}
-
-fn pool_from_environment(variables: &Variables, settings: &mut Settings) -> Result<()> {
-    let pool = &mut settings.pool;
-    let size = |name| -> Result<Option<usize>> {
-        Ok(number(variables, name)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
-    };
-    if let Some(max) = size("DB_POOL_MAX_CONNECTIONS")? {
-        pool.max = max;
-        pool.min = pool.min.min(max);
-    }
-    if let Some(min) = size("DB_POOL_MIN_CONNECTIONS")? {
-        pool.min = min;
-    }
-    if pool.max == 0 || pool.min > pool.max {
-        return Err(Error::configuration(format!("min {} and max {} do not fit together", pool.min, pool.max)));
-    }
-    for (name, to) in [
-        ("DB_POOL_TIMEOUT", &mut pool.acquire_timeout),
-        ("DB_POOL_IDLE_TIMEOUT", &mut pool.idle_timeout),
-        ("DB_POOL_MAX_LIFETIME", &mut pool.max_lifetime),
-    ] {
-        if let Some(value) = variables.get(name) {
-            *to = duration(value)
-                .ok_or_else(|| Error::configuration(format!("{name}={value} is not a number of seconds")))?;
-        }
-    }
-    Ok(())
-}
-
 fn monitor(variables: &Variables, mut out: Monitor) -> Result<Monitor> {
     let milliseconds = |name| -> Result<Option<Duration>> { Ok(number(variables, name)?.map(Duration::from_millis)) };
     out.max_response_time = milliseconds("DB_MONITOR_MAX_RESPONSE_TIME")?.unwrap_or(out.max_response_time);
@@ -279,18 +111,24 @@ fn monitor(variables: &Variables, mut out: Monitor) -> Result<Monitor> {
     Ok(out)
 }
 
+/// DBKEEP_ENV over the file. APP_ENV, which belongs to the application, counts where the file says nothing, and where it
+/// says production: whoever is wrong, the guards stay.
 fn environment(variables: &Variables, file: &FileConfig) -> Result<Environment> {
-    // APP_ENV is where Laravel-style applications say it.
-    match variables.get("DBKEEP_ENV").or_else(|| variables.get("APP_ENV")) {
-        Some(name) => Environment::parse(name).map_or_else(
-            // An unknown environment is not taken for a harmless one.
-            || {
-                Err(Error::configuration(format!("the environment {name:?} is not known"))
-                    .hint("it is one of development, test, staging, production"))
-            },
-            Ok,
-        ),
-        None => Ok(file.environment.unwrap_or_default()),
+    let unknown = |variable: &str, name: &str, hint: &str| {
+        Err(Error::configuration(format!("{variable}={name} is not a known environment")).hint(hint))
+    };
+    if let Some(name) = variables.get("DBKEEP_ENV") {
+        let hint = "it is one of development, test, staging, production";
+        return Environment::parse(name).map_or_else(|| unknown("DBKEEP_ENV", name, hint), Ok);
+    }
+    match (file.environment, variables.get("APP_ENV").map(|name| (name, Environment::parse(name)))) {
+        (_, Some((_, Some(Environment::Production)))) => Ok(Environment::Production),
+        (Some(environment), _) | (None, Some((_, Some(environment)))) => Ok(environment),
+        // An unknown environment is not taken for a harmless one.
+        (None, Some((name, None))) => {
+            unknown("APP_ENV", name, "set DBKEEP_ENV to development, test, staging or production")
+        }
+        (None, None) => Ok(Environment::default()),
     }
 }
 
@@ -304,7 +142,7 @@ fn passphrase(variables: &Variables, root: &Path) -> Option<PassphraseSource> {
         })
 }
 
-fn number(variables: &Variables, name: &str) -> Result<Option<u64>> {
+pub(super) fn number(variables: &Variables, name: &str) -> Result<Option<u64>> {
     variables
         .get(name)
         .map(|value| {
