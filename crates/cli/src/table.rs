@@ -28,6 +28,11 @@ pub(crate) fn bytes(count: u64) -> String {
     indicatif::BinaryBytes(count).to_string()
 }
 
+/// A duration that is known in whole milliseconds, and is not shown as if it were known better.
+pub(crate) fn milliseconds(count: u64) -> String {
+    if count < 1_000 { format!("{count} ms") } else { duration(std::time::Duration::from_millis(count)) }
+}
+
 /// A duration for people: `0.4 ms`, `12 ms`, `1.3 s`, `4 m 10 s`.
 pub(crate) fn duration(length: std::time::Duration) -> String {
     let milliseconds = length.as_secs_f64() * 1_000.0;

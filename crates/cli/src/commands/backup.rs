@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::progress::Progress;
 use crate::state::State;
-use crate::table::{bytes, counted, duration, number, table};
+use crate::table::{bytes, counted, milliseconds, number, table};
 use comfy_table::Cell;
 use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
 use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
@@ -17,7 +17,6 @@ use serde::Serialize;
 use serde_json::json;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 pub(super) async fn run(context: &Context, args: Backup) -> Result<ExitCode> {
     match args.command {
@@ -173,7 +172,7 @@ fn print_summary(context: &Context, summary: &Summary) {
         counted(summary.rows, "row"),
         bytes(summary.bytes_read),
         bytes(summary.bytes_stored),
-        duration(Duration::from_millis(summary.duration_ms)),
+        milliseconds(summary.duration_ms),
     ));
     for warning in &summary.warnings {
         context.output.warn(warning);
@@ -230,7 +229,7 @@ async fn list(context: &Context) -> Result<ExitCode> {
                 number(summary.rows),
                 number(bytes(summary.bytes_read)),
                 number(bytes(summary.bytes_stored)),
-                number(duration(Duration::from_millis(summary.duration_ms))),
+                number(milliseconds(summary.duration_ms)),
                 Cell::new(verified_at.map(|when| format!("{when:.0}")).unwrap_or_default()),
                 Cell::new(summary.tag.as_deref().unwrap_or("")),
             ]);

@@ -8,7 +8,7 @@ use crate::confirm::confirm;
 use crate::error::{Error, Location, Result};
 use crate::exit_code::ExitCode;
 use crate::output::Output;
-use crate::table::{duration, number, table};
+use crate::table::{duration, milliseconds, number, table};
 use comfy_table::Cell;
 use dbkeep::migrate::{
     Allow, ErrorKind, InDoubt, MigrationStarted, Migrator, Plan, Progress, Report, Rollback, StatementFinished, Status,
@@ -215,9 +215,7 @@ fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -
             let batch = report.batch.map(|batch| format!(" in batch {batch}")).unwrap_or_default();
             let total: u64 = report.migrations.iter().map(|migration| migration.duration_ms).sum();
             let plural = if count == 1 { "migration" } else { "migrations" };
-            context
-                .output
-                .line(format_args!("{count} {plural} {done}{batch}, {}", duration(Duration::from_millis(total))));
+            context.output.line(format_args!("{count} {plural} {done}{batch}, {}", milliseconds(total)));
         }
     }
     Ok(())
@@ -255,7 +253,7 @@ fn print_status(output: &Output, all: &[Status]) {
             Cell::new(state),
             number(status.batch.map(|batch| batch.to_string()).unwrap_or_default()),
             Cell::new(status.executed_at.map(|when| format!("{when:.0}")).unwrap_or_default()),
-            number(status.duration_ms.map(|took| duration(Duration::from_millis(took))).unwrap_or_default()),
+            number(status.duration_ms.map(milliseconds).unwrap_or_default()),
             Cell::new(status.drift.map(|drift| drift.as_str().replace('_', " ")).unwrap_or_default()),
         ]);
     }

@@ -8,14 +8,13 @@ use crate::confirm::confirm;
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::progress::Progress;
-use crate::table::{bytes, counted, duration, number, table};
+use crate::table::{bytes, counted, milliseconds, number, table};
 use comfy_table::Cell;
 use dbkeep::Settings;
 use dbkeep_backup::{RestorePlan, RestoreReport, RestoreRun, plan};
 use owo_colors::OwoColorize;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(super) async fn run(context: &Context, args: &Restore) -> Result<ExitCode> {
     let config = context.config()?;
@@ -130,6 +129,6 @@ fn print_report(context: &Context, report: &RestoreReport) {
         report.target,
         counted(report.tables, "table"),
         counted(report.rows, "row"),
-        duration(Duration::from_millis(report.duration_ms)),
+        milliseconds(report.duration_ms),
     ));
 }
