@@ -97,9 +97,9 @@ impl Error {
     /// Adds a cause, unless the text above it says the same already.
     fn add_cause(&mut self, cause: String) {
         let above = self.causes.last().unwrap_or(&self.message);
-        // A server's own words begin with how bad it is, which adds nothing.
+        // A server's own words begin with how bad it is, which adds nothing, and end with details that may hold a row's values.
         let said = ["ERROR: ", "FATAL: "].iter().find_map(|word| cause.strip_prefix(word)).unwrap_or(&cause);
-        if !above.contains(said) {
+        if !said.lines().next().is_some_and(|first| above.contains(first)) {
             self.causes.push(cause);
         }
     }
@@ -113,17 +113,15 @@ impl Error {
     }
 }
 
-/// The exit code for an error of the engine.
+/// The exit code for an error of the engine. What was lost half way was connected before: that is a failure like others.
 fn exit_code(kind: ErrorKind) -> ExitCode {
     match kind {
         ErrorKind::Options => ExitCode::Configuration,
         ErrorKind::Refused
-        | ErrorKind::Unavailable
         | ErrorKind::TooManyConnections
         | ErrorKind::Authentication
         | ErrorKind::UnknownDatabase
-        | ErrorKind::Tls
-        | ErrorKind::ConnectionLost => ExitCode::CannotConnect,
+        | ErrorKind::Tls => ExitCode::CannotConnect,
         ErrorKind::NotEmpty => ExitCode::Refused,
         ErrorKind::Damaged => ExitCode::Damaged,
         _ => ExitCode::Failed,
@@ -143,10 +141,11 @@ impl From<dbkeep::engine::Error> for Error {
 
 impl From<dbkeep::Error> for Error {
     fn from(error: dbkeep::Error) -> Self {
-        let code = match error.kind() {
-            Some(kind) => exit_code(kind),
-            None if error.is_acquire() => ExitCode::CannotConnect,
-            None => ExitCode::Configuration,
+        let code = match error.kind().map(exit_code) {
+            Some(ExitCode::Failed) | None if error.is_acquire() => ExitCode::CannotConnect,
+            Some(code) => code,
+            None if error.is_settings() => ExitCode::Configuration,
+            None => ExitCode::Failed,
         };
         let mut out = Self::new(code, error.to_string());
         out.hint = error.hint().map(str::to_owned);
@@ -169,4 +168,66 @@ pub(crate) fn connecting(error: impl Into<Error>, target: &str) -> Error {
         error.message = why.to_owned();
     }
     if error.message.starts_with(&doing) { error } else { error.context(doing) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dbkeep::engine::Error as EngineError;
+    use std::io;
+
+    #[test]
+    fn exit_codes_follow_the_kind_of_error() {
+        for (kind, while_running, while_connecting) in [
+            (ErrorKind::Options, ExitCode::Configuration, ExitCode::Configuration),
+            (ErrorKind::Refused, ExitCode::CannotConnect, ExitCode::CannotConnect),
+            (ErrorKind::Authentication, ExitCode::CannotConnect, ExitCode::CannotConnect),
+            (ErrorKind::UnknownDatabase, ExitCode::CannotConnect, ExitCode::CannotConnect),
+            (ErrorKind::Tls, ExitCode::CannotConnect, ExitCode::CannotConnect),
+            (ErrorKind::TooManyConnections, ExitCode::CannotConnect, ExitCode::CannotConnect),
+            (ErrorKind::ConnectionLost, ExitCode::Failed, ExitCode::CannotConnect),
+            (ErrorKind::Unavailable, ExitCode::Failed, ExitCode::CannotConnect),
+            (ErrorKind::Timeout, ExitCode::Failed, ExitCode::CannotConnect),
+            (ErrorKind::PermissionDenied, ExitCode::Failed, ExitCode::CannotConnect),
+            (ErrorKind::Syntax, ExitCode::Failed, ExitCode::CannotConnect),
+            (ErrorKind::NotEmpty, ExitCode::Refused, ExitCode::Refused),
+            (ErrorKind::Damaged, ExitCode::Damaged, ExitCode::Damaged),
+        ] {
+            let error = || EngineError::new(kind, "it went wrong");
+            assert_eq!(Error::from(error()).code, while_running, "{kind:?}");
+            assert_eq!(Error::from(dbkeep::Error::from(error())).code, while_running, "{kind:?}");
+            assert_eq!(connecting(error(), "shop on db:3306").code, while_connecting, "{kind:?}");
+        }
+        assert_eq!(Error::from(dbkeep::Error::settings("min is more than max")).code, ExitCode::Configuration);
+    }
+
+    #[test]
+    fn a_chain_of_causes_says_nothing_twice() {
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused");
+        let error = EngineError::new(ErrorKind::Refused, "shop on db:3306: connection refused")
+            .with_source(refused)
+            .with_hint("is the server running?");
+        let error = connecting(error, "shop on db:3306");
+        assert_eq!(
+            (error.message.as_str(), &*error.causes),
+            ("cannot connect to shop on db:3306", &["connection refused".to_owned()][..])
+        );
+        assert_eq!(error.hint.as_deref(), Some("is the server running?"));
+        let error = connecting(error, "shop on db:3306");
+        assert_eq!(error.causes.len(), 1, "nor when it is said on two levels");
+    }
+
+    #[test]
+    fn an_error_is_a_json_document() {
+        let location = Location { file: "m.sql".to_owned(), line: 3, column: 8, text: Some("SELEKT".to_owned()) };
+        let error = Error::failed("a migration failed").hint("correct it").at(location).context("nothing was applied");
+        assert_eq!(
+            error.to_json().to_string(),
+            r#"{"error":{"code":"failed","message":"nothing was applied: a migration failed","hint":"correct it","location":{"file":"m.sql","line":3,"column":8}}}"#
+        );
+        assert_eq!(
+            Error::usage("no such command").to_json().to_string(),
+            r#"{"error":{"code":"usage","message":"no such command","hint":null,"location":null}}"#
+        );
+    }
 }
