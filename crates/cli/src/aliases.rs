@@ -93,9 +93,37 @@ mod tests {
             ("dbkeep db:restore F.sql", "dbkeep restore F.sql"),
             ("dbkeep query db:seed", "dbkeep query db:seed"),
             ("dbkeep unknown:name", "dbkeep unknown:name"),
+            ("dbkeep migrate:status", "dbkeep migrate status"),
+            ("dbkeep db:health", "dbkeep health"),
+            ("dbkeep db:seed users courses", "dbkeep seed users courses"),
+            ("dbkeep migrate:rollback --url x:y 3", "dbkeep migrate rollback --url x:y --steps 3"),
+            ("dbkeep migrate:rollback two", "dbkeep migrate rollback two"),
+            ("dbkeep --config migrate:up migrate:run", "dbkeep --config migrate:up migrate up"),
+            ("dbkeep -q -v --color never make:migration add_age", "dbkeep -q -v --color never migrate create add_age"),
+            ("dbkeep --url=x:y db:show users", "dbkeep --url=x:y schema show users"),
             ("dbkeep", "dbkeep"),
         ] {
             assert_eq!(expanded(line), full);
         }
+    }
+
+    #[test]
+    fn what_an_alias_stands_for_is_a_command() {
+        use clap::CommandFactory as _;
+        let program = crate::args::Cli::command();
+        for (alias, words) in ALIASES {
+            words.iter().fold(&program, |command, word| {
+                command.find_subcommand(word).unwrap_or_else(|| panic!("{alias}: there is no command {word}"))
+            });
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn arguments_that_are_no_text_are_left_as_they_are() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let odd = OsString::from_vec(b"caf\xe9.sql".to_vec());
+        let expanded = expand(["dbkeep".into(), "db:restore".into(), odd.clone()]);
+        assert_eq!(expanded, ["dbkeep".into(), "restore".into(), odd]);
     }
 }

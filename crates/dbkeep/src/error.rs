@@ -53,6 +53,11 @@ impl Error {
         matches!(&*self.0, Kind::Acquire(_))
     }
 
+    /// Whether a setting is wrong, of a connection's name or of the pool. What is wrong with a URL has the kind `Options`.
+    pub fn is_settings(&self) -> bool {
+        matches!(&*self.0, Kind::Settings { .. })
+    }
+
     /// Whether the whole transaction may succeed when it is run again.
     pub fn is_retryable(&self) -> bool {
         self.engine().is_some_and(engine::Error::is_retryable)

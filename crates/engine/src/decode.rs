@@ -395,6 +395,8 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use dbkeep_sql::{Date, Decimal};
     use serde::Deserialize;

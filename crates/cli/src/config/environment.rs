@@ -153,6 +153,8 @@ fn cannot_read(file: &Path, error: &dotenvy::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {

@@ -1,5 +1,7 @@
 //! What every source of configuration says, which one wins, and what is said of mistakes.
 
+#![allow(clippy::unwrap_used)]
+
 mod file;
 mod sources;
 
