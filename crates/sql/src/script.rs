@@ -93,6 +93,11 @@ impl<'a> Splitter<'a> {
         Self { text, lexicon: *lexicon, delimiter: ";", at: after_mark(text), lines: Lines::new(text) }
     }
 
+    /// Reads what follows by other rules: after a statement that changed them, as a change of the session's SQL mode does.
+    pub fn set_lexicon(&mut self, lexicon: &Lexicon) {
+        self.lexicon = *lexicon;
+    }
+
     fn read(&mut self) -> Result<Option<Statement<'a>>, ScriptError> {
         let Some(first) = self.find_start()? else { return Ok(None) };
         let mut body = Body::new(&self.lexicon);

@@ -13,7 +13,7 @@ use crate::{
     ByteSource, ConnectOptions, Error, ErrorKind, Restore, RestoreOptions, Result, StreamKind, StreamSpec, Version,
 };
 use async_trait::async_trait;
-use dbkeep_sql::{Dialect as _, split};
+use dbkeep_sql::{Dialect as _, Splitter};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
@@ -75,7 +75,8 @@ impl MySqlRestore {
                             net_write_timeout = 7200, max_error_count = 65535"
             .to_owned();
         if self.flavor == Flavor::MariaDb {
-            settings.push_str(", max_statement_time = 0");
+            // Rows that a constraint would refuse today are in the backup because they are in the original.
+            settings.push_str(", max_statement_time = 0, check_constraint_checks = 0");
             if fills_empty_tables_in_bulk(&version) {
                 settings.push_str(", unique_checks = 0");
             }
@@ -99,14 +100,20 @@ impl MySqlRestore {
         }
         let text = String::from_utf8(text)
             .map_err(|error| damaged(format!("{} is no UTF-8", spec.name)).with_source(error))?;
-        let statements = split(&text, &self.dialect.lexicon())
-            .map_err(|error| damaged(format!("{}: {error}", spec.name)).with_source(error))?;
         let conn = self.conn.as_mut().ok_or_else(link::gone)?;
-        for statement in statements {
+        let mut lexicon = self.dialect.lexicon();
+        let mut statements = Splitter::new(&text, &lexicon);
+        while let Some(statement) = statements.next() {
+            let statement = statement.map_err(|error| damaged(format!("{}: {error}", spec.name)).with_source(error))?;
             conn.query_drop(statement.text).await.map_err(|error| {
                 errors::of_statement(error, statement.text)
                     .context(format_args!("{}, line {}", spec.name, statement.line))
             })?;
+            // The text that follows was written under this mode, which decides where its strings end.
+            if statement.text.starts_with("SET SESSION") && statement.text.contains("sql_mode") {
+                lexicon.backslash_escapes = !statement.text.contains("NO_BACKSLASH_ESCAPES");
+                statements.set_lexicon(&lexicon);
+            }
         }
         Ok(())
     }

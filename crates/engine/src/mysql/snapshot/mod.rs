@@ -7,6 +7,7 @@
 mod definer;
 mod objects;
 mod position;
+mod qualified;
 mod rows;
 mod tables;
 
@@ -61,10 +62,10 @@ pub(super) async fn open(options: &ConnectOptions, wanted: &SnapshotOptions) -> 
     let mut sources = Vec::new();
     let mut after = None;
     if wanted.schema {
-        let text = objects::before(&mut conn, &found).await?;
+        let text = objects::before(&mut conn, &found, &options.database).await?;
         streams.push(StreamSpec::new("schema/10-tables.sql", StreamKind::SchemaBefore, "sql/1", Digesting::Whole));
         sources.push(Source::Text(text.into()));
-        after = Some(objects::after(&mut conn, &settings, &mut warnings).await?);
+        after = Some(objects::after(&mut conn, &settings, &options.database, &mut warnings).await?);
     }
     if wanted.data {
         for table in &found.tables {

@@ -3,7 +3,7 @@
 use super::super::dialect::Flavor;
 use super::super::quoted;
 use super::tables::Found;
-use super::{cell, definer, texts};
+use super::{cell, definer, qualified, texts};
 use crate::{Error, ErrorKind, Result};
 use mysql_async::Conn;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(super) async fn settings(conn: &mut Conn, flavor: Flavor) -> Result<BTreeMap
 }
 
 /// Tables and sequences.
-pub(super) async fn before(conn: &mut Conn, found: &Found) -> Result<String> {
+pub(super) async fn before(conn: &mut Conn, found: &Found, database: &str) -> Result<String> {
     let mut out = HEADER.to_owned();
     for name in &found.sequences {
         let name = quoted(name);
@@ -34,10 +34,13 @@ pub(super) async fn before(conn: &mut Conn, found: &Found) -> Result<String> {
             let _ = writeln!(out, "DO SETVAL({name}, {}, 0, {});", cell(row, 0), cell(row, 1));
         }
     }
-    for table in &found.tables {
-        let name = quoted(&table.name);
-        let rows = texts(conn, &format!("SHOW CREATE TABLE {name}")).await?;
-        let _ = writeln!(out, "\n{};", definition(&rows, 1, &name)?);
+    // Those that show other tables' rows come last: they name them.
+    for table in found.tables.iter().map(|table| &table.name).chain(&found.elsewhere) {
+        let name = quoted(table);
+        let rows = texts(conn, &format!("SHOW CREATE TABLE {name}"))
+            .await
+            .map_err(|error| error.context(format_args!("the definition of table {name}")))?;
+        let _ = writeln!(out, "\n{};", qualified::strip(definition(&rows, 1, &name)?, database));
     }
     Ok(out)
 }
@@ -46,11 +49,12 @@ pub(super) async fn before(conn: &mut Conn, found: &Found) -> Result<String> {
 pub(super) async fn after(
     conn: &mut Conn,
     settings: &BTreeMap<String, String>,
+    database: &str,
     warnings: &mut Vec<String>,
 ) -> Result<String> {
     let mut script = Script { out: HEADER.to_owned(), collation: settings["collation"].clone(), definers: false };
     routines(conn, &mut script).await?;
-    views(conn, &mut script, warnings).await?;
+    views(conn, &mut script, database, warnings).await?;
     triggers(conn, &mut script).await?;
     events(conn, &mut script).await?;
     if script.definers {
@@ -113,17 +117,22 @@ async fn routines(conn: &mut Conn, script: &mut Script) -> Result<()> {
 }
 
 async fn triggers(conn: &mut Conn, script: &mut Script) -> Result<()> {
+    // The head is written anew: SHOW CREATE TRIGGER repeats what its maker typed, with the name of a database perhaps, and
+    // would then make the trigger there.
     let rows = texts(
         conn,
-        "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() \
+        "SELECT trigger_name, action_timing, event_manipulation, event_object_table, action_statement, sql_mode, \
+         collation_connection, database_collation FROM information_schema.triggers WHERE trigger_schema = DATABASE() \
          ORDER BY event_object_table, action_timing, event_manipulation, action_order",
     )
     .await?;
     for row in &rows {
         let name = quoted(cell(row, 0));
-        let made = texts(conn, &format!("SHOW CREATE TRIGGER {name}")).await?;
-        let text = definition(&made, 2, &name)?;
-        script.add(cell(&made[0], 1), cell(&made[0], 4), cell(&made[0], 5), None, text);
+        let body = definition(std::slice::from_ref(row), 4, &name)?;
+        let (timing, event, table) = (cell(row, 1), cell(row, 2), quoted(cell(row, 3)));
+        let text = format!("CREATE TRIGGER {name} {timing} {event} ON {table} FOR EACH ROW {body}");
+        script.definers = true;
+        script.add(cell(row, 5), cell(row, 6), cell(row, 7), None, &text);
     }
     Ok(())
 }
@@ -144,7 +153,7 @@ async fn events(conn: &mut Conn, script: &mut Script) -> Result<()> {
     Ok(())
 }
 
-async fn views(conn: &mut Conn, script: &mut Script, warnings: &mut Vec<String>) -> Result<()> {
+async fn views(conn: &mut Conn, script: &mut Script, database: &str, warnings: &mut Vec<String>) -> Result<()> {
     let mut names =
         texts(conn, "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE()").await?;
     names.sort();
@@ -162,8 +171,10 @@ async fn views(conn: &mut Conn, script: &mut Script, warnings: &mut Vec<String>)
     let mut views = Vec::new();
     for row in &names {
         let name = cell(row, 0).to_owned();
-        let made = texts(conn, &format!("SHOW CREATE VIEW {}", quoted(&name))).await?;
-        let text = definition(&made, 1, &name)?.to_owned();
+        let made = texts(conn, &format!("SHOW CREATE VIEW {}", quoted(&name)))
+            .await
+            .map_err(|error| error.context(format_args!("the definition of view {name}")))?;
+        let text = qualified::strip(definition(&made, 1, &name)?, database);
         // A view over what is gone has no columns. To restore it would fail, to lose it would be worse: it stays as a comment.
         if !columns.contains_key(&name) {
             warnings.push(format!("view {name} refers to what does not exist any more: it is kept as a comment"));
@@ -250,12 +261,42 @@ async fn hidden(conn: &mut Conn, warnings: &mut Vec<String>) -> Result<()> {
             warnings.push(format!("the account was not granted {right}: if there are {what}, they are not included"));
         }
     }
+    if !all.lines().any(shows_routines) {
+        warnings.push(
+            "the account was granted neither SHOW_ROUTINE (MySQL) nor SELECT on mysql.proc (MariaDB): if there are routines \
+             of others, they are not included"
+                .to_owned(),
+        );
+    }
     Ok(())
+}
+
+/// Whether a grant, in capitals, lets the account see routines that others made. What it may only call, it sees without a
+/// body, which is an error of its own.
+fn shows_routines(grant: &str) -> bool {
+    let (rights, on) = grant.split_once(" ON ").unwrap_or((grant, ""));
+    let everywhere = ["*.*", "`MYSQL`.*", "`MYSQL`.`PROC`"].iter().any(|place| on.starts_with(place));
+    ["ALL PRIVILEGES", "SHOW_ROUTINE", "SHOW CREATE ROUTINE"].iter().any(|right| rights.contains(right))
+        || (rights.contains("SELECT") && everywhere)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn routines_of_others_are_seen_with_few_rights_only() {
+        for (grant, seen) in [
+            ("GRANT ALL PRIVILEGES ON `SHOP`.* TO `A`@`%`", true),
+            ("GRANT SHOW_ROUTINE ON *.* TO `A`@`%`", true),
+            ("GRANT SELECT, RELOAD ON *.* TO `A`@`%`", true),
+            ("GRANT SELECT ON `MYSQL`.`PROC` TO `A`@`%`", true),
+            ("GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `SHOP`.* TO `A`@`%`", false),
+            ("GRANT USAGE ON *.* TO `A`@`%`", false),
+        ] {
+            assert_eq!(shows_routines(grant), seen, "{grant}");
+        }
+    }
 
     #[test]
     fn views_come_after_those_they_name() {

@@ -17,6 +17,9 @@ pub(in super::super) const FORMS: &str = "forms";
 /// Engines whose tables a transaction sees as they were when it began.
 const TRANSACTIONAL: [&str; 4] = ["INNODB", "ROCKSDB", "TOKUDB", "NDBCLUSTER"];
 
+/// Engines whose tables show the rows of other tables, which are read there or lie on another server.
+const ELSEWHERE: [&str; 3] = ["MRG_MYISAM", "FEDERATED", "CONNECT"];
+
 /// How a column's field becomes its value again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Form {
@@ -60,6 +63,8 @@ pub(super) struct Found {
     pub(super) sequences: Vec<String>,
     non_transactional: Vec<String>,
     versioned: Vec<String>,
+    /// Tables whose definition is kept and whose rows are others'.
+    pub(super) elsewhere: Vec<String>,
 }
 
 /// One table's rows.
@@ -80,13 +85,23 @@ impl Found {
             .versioned
             .iter()
             .map(|table| format!("table {table} is system-versioned: its history is not included"));
-        non_transactional.chain(versioned)
+        let elsewhere = self.elsewhere.iter().map(|table| {
+            format!(
+                "table {table} shows rows of other tables: its definition is included, rows that lie elsewhere are not"
+            )
+        });
+        non_transactional.chain(versioned).chain(elsewhere)
     }
 }
 
 pub(super) async fn read(conn: &mut Conn) -> Result<Found> {
-    let mut found =
-        Found { tables: Vec::new(), sequences: Vec::new(), non_transactional: Vec::new(), versioned: Vec::new() };
+    let mut found = Found {
+        tables: Vec::new(),
+        sequences: Vec::new(),
+        non_transactional: Vec::new(),
+        versioned: Vec::new(),
+        elsewhere: Vec::new(),
+    };
     let mut columns = columns(conn).await?;
     let mut keys = keys(conn).await?;
     let mut rows: Texts = texts(
@@ -105,6 +120,10 @@ pub(super) async fn read(conn: &mut Conn) -> Result<Found> {
             }
             "SYSTEM VERSIONED" => found.versioned.push(name.clone()),
             _ => {}
+        }
+        if ELSEWHERE.contains(&cell(row, 2).to_ascii_uppercase().as_str()) {
+            found.elsewhere.push(name);
+            continue;
         }
         if !TRANSACTIONAL.contains(&cell(row, 2).to_ascii_uppercase().as_str()) {
             found.non_transactional.push(name.clone());
