@@ -179,7 +179,7 @@ on_both! {
         let row = [Value::Bit(Bits::parse("1000000001").unwrap()), decimal, Value::UInt(u64::MAX), Value::Bytes(vec![0, 255])];
         connection.execute("INSERT INTO t VALUES (?, ?, ?, ?)", &row).await.unwrap();
         for (column, value) in ["b", "d", "u", "x"].iter().zip(&row) {
-            let found = connection.query(&format!("SELECT 1 FROM t WHERE {column} = ?"), &[value.clone()]).await.unwrap();
+            let found = connection.query(&format!("SELECT 1 FROM t WHERE {column} = ?"), std::slice::from_ref(value)).await.unwrap();
             assert_eq!(found.len(), 1, "{column}");
         }
     }
@@ -254,7 +254,7 @@ on_both! {
             connection.execute(insert, &[Value::Null]).await.unwrap();
             connection.execute(insert, &[first]).await.unwrap();
             other.script(&format!("DELETE FROM t; ALTER TABLE t MODIFY v {after}")).await.unwrap();
-            connection.execute(insert, &[then.clone()]).await.unwrap();
+            connection.execute(insert, std::slice::from_ref(&then)).await.unwrap();
             assert_eq!(other.query_one("SELECT v FROM t", &[]).await.unwrap().values(), [then], "{before} to {after}");
         }
     }

@@ -117,7 +117,10 @@ impl Driver for MySqlConnection {
 
     async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
         let request = Request::new(sql, params, &self.around)?;
-        let shape = self.link.run_for_rows(move |conn| async move { request.start(conn).await }.boxed()).await?;
+        let started = async move |conn: &mut mysql_async::Conn| {
+            request.start(conn).await.map(|(shape, wire, leftover)| (shape, Some((wire, leftover))))
+        };
+        let shape = self.link.run_for_rows(move |conn| async move { started(conn).await }.boxed()).await?;
         let columns = shape.columns().clone();
         let rows = stream::unfold(Some((&mut self.link, shape)), |reading| async {
             let (link, shape) = reading?;

@@ -1,5 +1,6 @@
 //! The link itself, and how a future that is dropped half-way is got back under control.
 
+use super::beside::{self, Beside, IDENTITY};
 use super::dialect::Flavor;
 use super::errors;
 use super::login::{Purpose, connect};
@@ -8,7 +9,7 @@ use crate::{ConnectOptions, Error, ErrorKind, Result, TransactionState};
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt as _;
 use mysql_async::consts::StatusFlags;
-use mysql_async::prelude::{Protocol, Queryable as _};
+use mysql_async::prelude::Queryable as _;
 use mysql_async::{BinaryProtocol, Conn, QueryResult, Statement, TextProtocol};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,11 +19,8 @@ use tokio::time::timeout;
 /// pages of rows, less than what a connection of its own to kill it costs.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// How long a killed statement may take to end before the link is given up.
+/// How long a killed statement may go on without a sign of its end before the link is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Which server answers, to know it again through a proxy that may lead elsewhere.
-const IDENTITY: &str = "CONCAT_WS('/', @@hostname, @@port, @@server_id)";
 
 /// A connection of the driver with what is going on over it.
 ///
@@ -34,18 +32,29 @@ pub(super) struct Link {
     unread: Option<Wire>,
     /// A statement outside the cache, to be closed once its rows are through.
     leftover: Option<Statement>,
+    /// Rows read since the link was opened, to tell progress from silence.
+    rows: u64,
     transaction: TransactionState,
-    id: u32,
     options: ConnectOptions,
-    identity: String,
+    session: beside::Session,
 }
 
 enum State {
     Ready(Conn),
     /// Never locked: the mutex makes shareable what is only polled through `&mut`.
-    Busy(Mutex<BoxFuture<'static, (Conn, TransactionState)>>),
+    Busy(Mutex<BoxFuture<'static, Arrived>>),
     Gone,
 }
+
+/// What work leaves behind.
+struct Arrived {
+    conn: Conn,
+    transaction: TransactionState,
+    rows: Rows,
+}
+
+/// The form of rows that were not read yet, and their statement if it is to be closed after them.
+pub(super) type Rows = Option<(Wire, Option<Statement>)>;
 
 /// The two forms of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +105,12 @@ impl Link {
         };
         let link = Self {
             transaction: transaction_of(&conn),
-            id: conn.id(),
+            session: beside::Session { id: conn.id(), server: identity },
             state: State::Ready(conn),
             unread: None,
             leftover: None,
+            rows: 0,
             options: options.clone(),
-            identity,
         };
         Ok((link, Greeting { flavor, version, numbers, longest_packet, session }))
     }
@@ -129,6 +138,15 @@ impl Link {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
+        self.run_for_rows(move |conn| work(conn).map(|outcome| outcome.map(|value| (value, None))).boxed()).await
+    }
+
+    /// As [`run`](Link::run), for work that leaves rows unread, which [`next_row`](Link::next_row) gives.
+    pub(super) async fn run_for_rows<T, F>(&mut self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<(T, Rows)>> + Send + 'static,
+    {
         if self.is_gone() {
             self.state = State::Gone;
         }
@@ -144,48 +162,45 @@ impl Link {
                 Ok(()) => work(&mut conn).await,
                 Err(error) => Err(error),
             };
+            let (outcome, rows) = match outcome {
+                Ok((value, rows)) => (Ok(value), rows),
+                Err(error) => (Err(error), None),
+            };
             let transaction = observe(&mut conn, outcome.is_err()).await;
             // Nobody listens any more when the caller has gone away.
             let _ = tell.send(outcome);
-            (conn, transaction)
+            Arrived { conn, transaction, rows }
         };
         self.state = State::Busy(Mutex::new(work.boxed()));
         self.arrive().await;
         told.try_recv().map_err(|_| gone())?
     }
 
-    /// As [`run`](Link::run), for work that leaves rows unread, which [`next_row`](Link::next_row) gives.
-    pub(super) async fn run_for_rows<T, F>(&mut self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<(T, Wire, Option<Statement>)>> + Send + 'static,
-    {
-        let (value, wire, leftover) = self.run(work).await?;
-        self.unread = Some(wire);
-        self.leftover = leftover;
-        Ok(value)
-    }
-
     /// The next row left unread. After the last, and after an error, nothing is left.
     pub(super) async fn next_row(&mut self) -> Result<Option<mysql_async::Row>> {
         let State::Ready(conn) = &mut self.state else { return Err(gone()) };
-        let row = match self.unread {
-            None => return Ok(None),
-            Some(Wire::Text) => read_row::<TextProtocol>(conn).await,
-            Some(Wire::Binary) => read_row::<BinaryProtocol>(conn).await,
+        let Some(wire) = self.unread else { return Ok(None) };
+        let row = match wire {
+            Wire::Text => QueryResult::<'_, '_, TextProtocol>::new(&mut *conn).next().await,
+            Wire::Binary => QueryResult::<'_, '_, BinaryProtocol>::new(&mut *conn).next().await,
         };
-        if !matches!(row, Ok(Some(_))) {
-            self.transaction = observe(conn, row.is_err()).await;
-            self.unread = None;
+        self.rows += 1;
+        if let Ok(Some(row)) = row {
+            return Ok(Some(row));
         }
-        row.map_err(errors::of_driver)
+        self.unread = None;
+        // A procedure's further results, and what the server says of the transaction: work of its own, so that a caller who
+        // goes away now cuts nothing off either.
+        let error = row.err().map(errors::of_driver);
+        let wire = error.is_none().then_some(wire);
+        let rest = self.run(move |conn| read_rest(conn, wire).boxed()).await;
+        error.map_or(rest.map(|()| None), Err)
     }
 
     /// Brings to an end what a dropped future or stream has left, if need be by killing the statement.
     pub(super) async fn recover(&mut self) -> Result<()> {
         if timeout(GRACE, self.wind_down()).await.is_err() {
-            let killed = timeout(PATIENCE, kill(&self.options, "QUERY", self.id, &self.identity)).await;
-            if !matches!(killed, Ok(Ok(()))) || timeout(PATIENCE, self.wind_down()).await.is_err() {
+            if !self.stop().await {
                 self.abandon();
                 return Err(gone());
             }
@@ -193,6 +208,28 @@ impl Link {
             let _ = self.run(|conn| async { conn.query_drop("DO 0").await.map_err(errors::of_driver) }.boxed()).await;
         }
         if self.is_gone() { Err(gone()) } else { Ok(()) }
+    }
+
+    /// Kills what runs until everything is at its end. What was only being prepared when it was killed runs afterwards, and
+    /// is to be killed again.
+    async fn stop(&mut self) -> bool {
+        let Ok(Ok(mut beside)) = timeout(PATIENCE, Beside::open(&self.options, &self.session)).await else {
+            return false;
+        };
+        let (mut pause, mut silence) = (Duration::from_millis(50), Duration::ZERO);
+        while silence < PATIENCE {
+            if !matches!(timeout(PATIENCE, beside.kill_statement()).await, Ok(Ok(()))) {
+                return false;
+            }
+            let rows = self.rows;
+            if timeout(pause, self.wind_down()).await.is_ok() {
+                return true;
+            }
+            // What lies in the buffers of a network may take its time.
+            silence = if self.rows > rows { Duration::ZERO } else { silence + pause };
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        false
     }
 
     /// Says good-bye.
@@ -216,12 +253,13 @@ impl Link {
     /// Brings the work under way to its end.
     async fn arrive(&mut self) {
         if let State::Busy(work) = &mut self.state {
-            let (conn, transaction) = std::future::poll_fn(|context| {
+            let Arrived { conn, transaction, rows } = std::future::poll_fn(|context| {
                 work.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(context)
             })
             .await;
             self.state = State::Ready(conn);
             self.transaction = transaction;
+            (self.unread, self.leftover) = rows.map_or((None, None), |(wire, statement)| (Some(wire), statement));
         }
     }
 
@@ -233,9 +271,10 @@ impl Link {
             State::Ready(conn) => sever(conn),
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (options, id, identity) = (self.options.clone(), self.id, self.identity.clone());
+            let (options, session) = (self.options.clone(), self.session.clone());
             // Best effort: the server also ends a session whose socket is closed, once it next writes to it.
-            runtime.spawn(async move { timeout(PATIENCE, kill(&options, "CONNECTION", id, &identity)).await });
+            runtime
+                .spawn(timeout(PATIENCE, async move { Beside::open(&options, &session).await?.kill_session().await }));
         }
     }
 }
@@ -267,13 +306,14 @@ async fn greeting(conn: &mut Conn, sql: &str) -> Result<Option<(String, String, 
     Ok(rows.into_iter().next().and_then(|row| mysql_async::from_row_opt(row).ok()))
 }
 
-async fn read_row<P: Protocol>(conn: &mut Conn) -> Result<Option<mysql_async::Row>, mysql_async::Error> {
-    let row = QueryResult::<'_, '_, P>::new(&mut *conn).next().await?;
-    if row.is_none() {
-        // A procedure's further results.
-        QueryResult::<'_, '_, P>::new(&mut *conn).drop_result().await?;
+/// Reads what is left behind the last row, or asks for a sign of life where there is nothing to read after an error.
+async fn read_rest(conn: &mut Conn, wire: Option<Wire>) -> Result<()> {
+    match wire {
+        None => conn.ping().await,
+        Some(Wire::Text) => QueryResult::<'_, '_, TextProtocol>::new(&mut *conn).drop_result().await,
+        Some(Wire::Binary) => QueryResult::<'_, '_, BinaryProtocol>::new(&mut *conn).drop_result().await,
     }
-    Ok(row)
+    .map_err(errors::of_driver)
 }
 
 /// The state of the transaction after an answer. Errors do not tell it, so the server is asked.
@@ -290,24 +330,6 @@ async fn observe(conn: &mut Conn, failed: bool) -> TransactionState {
 fn transaction_of(conn: &Conn) -> TransactionState {
     let flags = conn.last_ok_packet().map_or(StatusFlags::empty(), |packet| packet.status_flags());
     if flags.contains(StatusFlags::SERVER_STATUS_IN_TRANS) { TransactionState::Open } else { TransactionState::Idle }
-}
-
-/// Has the server kill a statement or a session, over a connection beside it.
-async fn kill(options: &ConnectOptions, what: &str, id: u32, identity: &str) -> Result<()> {
-    let mut conn = connect(options, Purpose::Beside).await?;
-    let here: Option<String> = conn.query_first(format!("SELECT {IDENTITY}")).await.map_err(errors::of_driver)?;
-    // Behind a balancer this may be another server, where the number is somebody else's.
-    if here.as_deref() == Some(identity) {
-        match conn.query_drop(format!("KILL {what} {id}")).await {
-            // It has ended meanwhile.
-            Ok(()) => {}
-            Err(mysql_async::Error::Server(error)) if error.code == 1094 => {}
-            Err(error) => return Err(errors::of_driver(error)),
-        }
-    } else {
-        return Err(Error::new(ErrorKind::Unavailable, "the connection beside led to another server"));
-    }
-    conn.disconnect().await.map_err(errors::of_driver)
 }
 
 pub(super) fn gone() -> Error {

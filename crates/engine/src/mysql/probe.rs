@@ -45,7 +45,7 @@ pub(super) async fn read(connection: &mut MySqlConnection) -> Result<Vec<Measure
     let database = connection.database().to_owned();
     let rows = connection
         .query(
-            "SELECT CAST(@@max_connections AS DOUBLE), CAST(COALESCE(SUM(data_length + index_length), 0) AS DOUBLE) \
+            "SELECT @@max_connections + 0e0, COALESCE(SUM(data_length + index_length), 0) + 0e0 \
              FROM information_schema.tables WHERE table_schema = ?",
             &params![database],
         )

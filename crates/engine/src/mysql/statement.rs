@@ -49,6 +49,7 @@ impl Request {
             types::parameter(value, around.utc).map_err(|error| error.context(format_args!("parameter {}", at + 1)))
         });
         let params = params.collect::<Result<Vec<_>>>()?;
+        params_fit(&params, around.longest_packet)?;
         let mut sql = sql.to_owned();
         let mut cached = around.cache > 0 && sql.len() <= LONGEST_CACHED;
         if around.keeps_types && !is_query(&sql) && !params.iter().all(is_number) {
@@ -256,6 +257,26 @@ pub(super) fn fits(sql: &str, longest_packet: usize) -> Result<()> {
     .with_hint("split it, or raise max_allowed_packet on the server"))
 }
 
+/// The same for parameters. What is longer than a packet of the protocol goes in pieces of 16 MiB, where the server takes those.
+fn params_fit(params: &[mysql_async::Value], longest_packet: usize) -> Result<()> {
+    const PIECE: usize = 1 << 24;
+    let lengths = params.iter().map(|value| match value {
+        mysql_async::Value::Bytes(bytes) => bytes.len() + 9,
+        _ => 16,
+    });
+    let longest = lengths.clone().max().unwrap_or(0);
+    let total: usize = lengths.sum::<usize>() + 64;
+    let fit = if longest_packet <= PIECE { total < longest_packet } else { longest < longest_packet };
+    if fit {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidValue,
+        format!("the parameters are {total} bytes long, the server takes packets of {longest_packet}"),
+    )
+    .with_hint("store it in several rows, or raise max_allowed_packet on the server"))
+}
+
 async fn collect<P: Protocol>(conn: &mut Conn, rows: &mut Vec<mysql_async::Row>) -> Result<(), mysql_async::Error> {
     let mut result = QueryResult::<'_, '_, P>::new(&mut *conn);
     while let Some(row) = result.next().await? {
@@ -287,5 +308,10 @@ mod tests {
     fn a_statement_longer_than_a_packet_is_not_sent() {
         assert!(fits("SELECT 1", 1024).is_ok());
         assert_eq!(fits(&"x".repeat(1024), 1024).unwrap_err().kind(), ErrorKind::InvalidValue);
+        let bytes = |length: usize| mysql_async::Value::Bytes(vec![0; length]);
+        assert!(params_fit(&[bytes(800), mysql_async::Value::Int(1)], 1024).is_ok());
+        assert!(params_fit(&[bytes(600), bytes(600)], 1024).is_err());
+        assert!(params_fit(&[bytes(20 << 20), bytes(20 << 20)], 32 << 20).is_ok());
+        assert!(params_fit(&[bytes(32 << 20)], 32 << 20).is_err());
     }
 }
