@@ -113,12 +113,17 @@ impl Output {
             (true, false) => GraphicalTheme::unicode_nocolor(),
             (false, false) => GraphicalTheme::none(),
         };
-        let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_context_lines(1);
-        if handler.render_report(&mut text, &Report::new(error)).is_err() {
-            text = format!("error: {}\n", error.message);
-        }
-        let _ = write!(self.stderr(), "{text}");
+        let _ = write!(self.stderr(), "{}", drawn(error, theme));
+    }
+}
+
+/// An error as people see it.
+fn drawn(error: &Error, theme: GraphicalTheme) -> String {
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_context_lines(1);
+    match handler.render_report(&mut text, &Report::new(error)) {
+        Ok(()) => text,
+        Err(_) => format!("error: {}\n", error.message),
     }
 }
 
@@ -198,5 +203,64 @@ impl Diagnostic for Report<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let at = self.error.location.as_ref().filter(|at| at.text.is_some())?;
         Some(Box::new(std::iter::once(LabeledSpan::new(Some("here".to_owned()), Self::offset(at), 1))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(error: &Error) -> String {
+        drawn(error, GraphicalTheme::none())
+    }
+
+    fn at(text: Option<&str>) -> Location {
+        Location { file: "dbkeep.toml".to_owned(), line: 3, column: 7, text: text.map(str::to_owned) }
+    }
+
+    #[test]
+    fn an_error_is_drawn_with_its_causes_and_the_next_step() {
+        let cause = io::Error::other("connection refused");
+        let error = Error::failed("the backup failed").caused_by(&cause).hint("is the server running?");
+        insta::assert_snapshot!(shown(&error), @r"
+        x the backup failed
+        `-> connection refused
+        help: is the server running?
+        ");
+    }
+
+    #[test]
+    fn a_place_in_a_file_is_drawn_with_its_own_line_number() {
+        let error =
+            Error::configuration("tls \"maybe\" is not known").at(at(Some("tls = \"maybe\""))).hint("try prefer");
+        insta::assert_snapshot!(shown(&error), @r#"
+         x tls "maybe" is not known
+          ,-[dbkeep.toml:3:7]
+        2 | 
+        3 | tls = "maybe"
+          :       |
+          :       `-- here
+          `----
+         help: try prefer
+        "#);
+        // Past the end of the line.
+        let location = Location { column: 99, ..at(Some("url = ")) };
+        insta::assert_snapshot!(shown(&Error::configuration("a value is missing").at(location)), @r"
+         x a value is missing
+          ,-[dbkeep.toml:3:7]
+        2 | 
+        3 | url = 
+          :       |
+          :       `-- here
+          `----
+        ");
+    }
+
+    #[test]
+    fn a_line_that_may_hold_a_secret_is_only_named() {
+        assert_eq!(
+            shown(&Error::configuration("the url is wrong").at(at(None))),
+            "  x the url is wrong (dbkeep.toml:3:7)\n"
+        );
     }
 }
