@@ -372,3 +372,64 @@ async fn a_copy_left_by_a_killed_process_is_removed_by_the_next_snapshot() {
     std::fs::remove_file(ours).unwrap();
     assert_eq!(names(&directory), ["shop.db"]);
 }
+
+#[tokio::test]
+async fn what_is_odd_about_a_database_is_told_and_what_is_damaged_is_not_backed_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    // What an application with a collation and a function of its own leaves behind, and rows older than the rules they break.
+    let odd = rusqlite::Connection::open(at("odd.db")).unwrap();
+    odd.create_collation("ours", |one: &str, two: &str| two.cmp(one)).unwrap();
+    odd.create_scalar_function("ours", 1, rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC, |context| {
+        context.get::<i64>(0)
+    })
+    .unwrap();
+    odd.execute_batch(
+        "CREATE TABLE t (name TEXT COLLATE ours PRIMARY KEY, n CHECK (ours(n) > 0)) WITHOUT ROWID;
+         INSERT INTO t VALUES ('a', 1), ('b', 2);",
+    )
+    .unwrap();
+    drop(odd);
+    let strict = rusqlite::Connection::open(at("strict.db")).unwrap();
+    strict
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF; CREATE TABLE p (a); CREATE TABLE t (a, b REFERENCES p (a)); INSERT INTO t VALUES (NULL, 5);
+             PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a NOT NULL, b REFERENCES p (a))' WHERE name = 't';",
+        )
+        .unwrap();
+    drop(strict);
+    for (name, told) in [
+        (
+            "odd.db",
+            &["the database cannot be looked through without its application: no such collation sequence: ours (257)"]
+                [..],
+        ),
+        (
+            "strict.db",
+            &[
+                "NULL value in t.a",
+                "foreign keys cannot be looked through: foreign key mismatch - \"t\" referencing \"p\" (1)",
+            ],
+        ),
+    ] {
+        let mut snapshot = connection_snapshot(&at(name)).await;
+        assert_eq!(snapshot.info().warnings, told, "{name}");
+        assert!(snapshot.row_counts().await.unwrap()["t"] > 0, "{name}");
+        snapshot.finish().await.unwrap();
+        restore(&copy(&at(name)).await, &at("restored.db")).await.unwrap();
+        assert!(copy(&at("restored.db")).await.bytes == copy(&at(name)).await.bytes, "{name}");
+        std::fs::remove_file(at("restored.db")).unwrap();
+    }
+
+    filled(&at("shop.db")).await.close().await.unwrap();
+    let mut bytes = std::fs::read(at("shop.db")).unwrap();
+    for byte in &mut bytes[4 * 4096 + 8..4 * 4096 + 100] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(at("shop.db"), bytes).unwrap();
+    let options = options(&at("shop.db"));
+    let error = options.engine.snapshot(&options, &SnapshotOptions::default()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(error.to_string().starts_with("the database is damaged: *** in database main ***"), "{error}");
+}

@@ -13,6 +13,7 @@ mod place;
 mod probe;
 mod session;
 mod snapshot;
+mod sound;
 mod stream;
 mod text;
 mod types;

@@ -5,6 +5,7 @@
 
 use super::connection::server_info;
 use super::place::detached;
+use super::sound::{Depth, look_through, stand_in_for_collations};
 use super::{errors, open};
 use crate::{
     ByteSink, ConnectOptions, Digesting, Error, ErrorKind, Result, Snapshot, SnapshotInfo, StreamKind, StreamSpec,
@@ -106,7 +107,12 @@ impl Snapshot for SqliteSnapshot {
 
     async fn row_counts(&mut self) -> Result<BTreeMap<String, u64>> {
         let path = self.copy.to_path_buf();
-        detached(move || count_rows(&open_immutable(&path)?).map_err(errors::of)).await
+        detached(move || {
+            let connection = open_immutable(&path)?;
+            stand_in_for_collations(&connection)?;
+            count_rows(&connection).map_err(errors::of)
+        })
+        .await
     }
 
     async fn finish(self: Box<Self>) -> Result<()> {
@@ -152,7 +158,11 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn copy(source: &Path, read_only: bool, check: impl Fn() -> Result<()>) -> Result<SqliteSnapshot> {
+fn copy(
+    source: &Path,
+    read_only: bool,
+    check: impl Fn() -> Result<()> + Send + Clone + 'static,
+) -> Result<SqliteSnapshot> {
     let from = open::open_file(source, read_only)?;
     // From here to the end the source shows one moment, whoever writes to it meanwhile.
     from.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;").map_err(errors::of)?;
@@ -168,13 +178,28 @@ fn copy(source: &Path, read_only: bool, check: impl Fn() -> Result<()>) -> Resul
     to.close().map_err(|(_, error)| errors::of(error))?;
     drop(from);
     normalise(&copy)?;
+    let odd = examine(&copy, &check)?;
 
     let bytes = std::fs::metadata(&copy).map_err(|error| unreadable(error, &copy))?.len();
     let mut stream = StreamSpec::new("data/database.sqlite", StreamKind::Pages, ENCODING, Digesting::Whole);
     stream.estimated_bytes = Some(bytes);
     let mut info = SnapshotInfo::new(server_info(), "online backup within one read transaction", vec![stream]);
     info.settings = settings;
+    info.warnings = odd;
     Ok(SqliteSnapshot { info, copy })
+}
+
+/// A backup of a damaged database would be found out at its restore, when it is too late.
+fn examine(copy: &Path, check: &(impl Fn() -> Result<()> + Send + Clone + 'static)) -> Result<Vec<String>> {
+    let mut connection = open_immutable(copy)?;
+    let asked = check.clone();
+    connection.progress_handler(10_000, Some(move || asked().is_err())).map_err(errors::of)?;
+    look_through(&connection, Depth::Quick).map_err(|error| match error.kind() {
+        ErrorKind::Damaged => {
+            error.with_hint("restore the newest backup; copy the damaged file aside first, with its -wal file")
+        }
+        _ => error,
+    })
 }
 
 fn copy_pages(from: &Connection, to: &mut Connection, check: &impl Fn() -> Result<()>) -> Result<()> {
