@@ -407,7 +407,15 @@ async fn a_copy_stands_alone(kind: Kind) {
              SET check_constraint_checks = 0; INSERT INTO drawn VALUES (1, -1)",
         );
     }
+    if kind == Kind::Mysql {
+        database.sql("CREATE LIBRARY sums LANGUAGE JAVASCRIPT AS $$ export function f(n) { return n + 1; } $$");
+    }
     put(&options(&target), &take(&options(&database)).await).await;
+    if kind == Kind::Mysql {
+        let libraries =
+            target.sql("SELECT library_definition FROM information_schema.libraries WHERE library_schema = DATABASE()");
+        assert!(libraries.contains("return n + 1;"), "{libraries}");
+    }
     let names_source = |sql: &str| target.sql(sql).contains(own);
     assert!(!names_source("SHOW CREATE VIEW v"));
     target.sql("INSERT INTO t VALUES (7)");

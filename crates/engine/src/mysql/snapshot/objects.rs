@@ -53,6 +53,7 @@ pub(super) async fn after(
     warnings: &mut Vec<String>,
 ) -> Result<String> {
     let mut script = Script { out: HEADER.to_owned(), collation: settings["collation"].clone(), definers: false };
+    libraries(conn, &mut script).await?;
     routines(conn, &mut script).await?;
     views(conn, &mut script, database, warnings).await?;
     triggers(conn, &mut script).await?;
@@ -98,6 +99,29 @@ impl Script {
             let _ = writeln!(self.out, "ALTER DATABASE COLLATE {};", self.collation);
         }
     }
+}
+
+/// Code that routines import: MySQL 9.2 and later.
+async fn libraries(conn: &mut Conn, script: &mut Script) -> Result<()> {
+    let known = texts(
+        conn,
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'information_schema' AND table_name = 'LIBRARIES'",
+    )
+    .await?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    let mut rows =
+        texts(conn, "SELECT library_name FROM information_schema.libraries WHERE library_schema = DATABASE()").await?;
+    rows.sort();
+    for row in &rows {
+        let name = quoted(cell(row, 0));
+        let made = texts(conn, &format!("SHOW CREATE LIBRARY {name}")).await?;
+        let text = definition(&made, 2, &name)?;
+        let collation = script.collation.clone();
+        script.add(cell(&made[0], 1), &collation, "", None, text);
+    }
+    Ok(())
 }
 
 async fn routines(conn: &mut Conn, script: &mut Script) -> Result<()> {
