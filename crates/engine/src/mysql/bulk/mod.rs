@@ -72,7 +72,7 @@ impl MySqlRestore {
         // Not strict: what the source holds, zero dates and odd labels included, is to be held again. Warnings are errors.
         let mut settings = "SET NAMES utf8mb4; SET SESSION autocommit = 1, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', \
                             time_zone = '+00:00', foreign_key_checks = 0, wait_timeout = 2147483, net_read_timeout = 7200, \
-                            net_write_timeout = 7200, max_error_count = 65535"
+                            net_write_timeout = 7200"
             .to_owned();
         if self.flavor == Flavor::MariaDb {
             // Rows that a constraint would refuse today are in the backup because they are in the original.
@@ -90,6 +90,8 @@ impl MySqlRestore {
                 let _ = conn.query_drop(format!("SET SESSION {setting} = 0")).await;
             }
         }
+        // Not for every account to set either. With fewer warnings kept, those that cannot be seen are an error.
+        let _ = conn.query_drop("SET SESSION max_error_count = 65535").await;
         Ok(())
     }
 
