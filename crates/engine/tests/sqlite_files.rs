@@ -395,7 +395,9 @@ async fn what_is_odd_about_a_database_is_told_and_what_is_damaged_is_not_backed_
         .execute_batch(
             "PRAGMA foreign_keys = OFF; CREATE TABLE p (a); CREATE TABLE t (a, b REFERENCES p (a)); INSERT INTO t VALUES (NULL, 5);
              PRAGMA writable_schema = ON;
-             UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a NOT NULL, b REFERENCES p (a))' WHERE name = 't';",
+             UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a NOT NULL, b REFERENCES p (a))' WHERE name = 't';
+             CREATE INDEX gone ON p (a);
+             DELETE FROM sqlite_schema WHERE name = 'gone';",
         )
         .unwrap();
     drop(strict);
@@ -408,6 +410,7 @@ async fn what_is_odd_about_a_database_is_told_and_what_is_damaged_is_not_backed_
         (
             "strict.db",
             &[
+                "*** in database main ***\nPage 4: never used",
                 "NULL value in t.a",
                 "foreign keys cannot be looked through: foreign key mismatch - \"t\" referencing \"p\" (1)",
             ],
