@@ -66,7 +66,12 @@ impl fmt::Debug for CreateOptions {
 /// Dropping the future leaves no backup behind.
 pub async fn create(vault: &Vault, settings: &Settings, options: CreateOptions) -> Result<Summary> {
     let (started_at, since) = (Timestamp::now(), Instant::now());
-    let mut snapshot = settings.options.engine.snapshot(&settings.options, &SnapshotOptions::default()).await?;
+    let mut snapshot = settings
+        .options
+        .engine
+        .snapshot(&settings.options, &SnapshotOptions::default())
+        .await
+        .map_err(BackupError::connecting)?;
     if let Some(on_size) = &options.on_size {
         on_size(snapshot.info().streams.iter().filter_map(|stream| stream.estimated_bytes).sum());
     }

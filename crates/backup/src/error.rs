@@ -16,6 +16,7 @@ struct Inner {
     cause: Cause,
     context: Option<String>,
     aftermath: Option<String>,
+    connecting: bool,
 }
 
 enum Cause {
@@ -28,11 +29,13 @@ enum Cause {
         message: String,
         hint: &'static str,
     },
+    /// It was asked to stop.
+    Stopped,
 }
 
 impl BackupError {
     fn new(cause: Cause) -> Self {
-        Self(Box::new(Inner { cause, context: None, aftermath: None }))
+        Self(Box::new(Inner { cause, context: None, aftermath: None, connecting: false }))
     }
 
     pub(crate) fn mismatch(message: impl Into<String>) -> Self {
@@ -41,6 +44,17 @@ impl BackupError {
 
     pub(crate) fn unfit(message: impl Into<String>, hint: &'static str) -> Self {
         Self::new(Cause::Unfit { message: message.into(), hint })
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Self::new(Cause::Stopped)
+    }
+
+    /// An error of the database before any work was begun.
+    pub(crate) fn connecting(error: engine::Error) -> Self {
+        let mut out = Self::from(error);
+        out.0.connecting = true;
+        out
     }
 
     /// Says what was being done.
@@ -71,13 +85,23 @@ impl BackupError {
         }
     }
 
+    /// Whether it failed before any work was begun: at the connection to the database, or at the first look at it.
+    pub fn is_connecting(&self) -> bool {
+        self.0.connecting
+    }
+
+    /// Whether it ended because it was asked to.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.0.cause, Cause::Stopped)
+    }
+
     /// Whether data is damaged or is not what was written.
     pub fn is_damage(&self) -> bool {
         match &self.0.cause {
             Cause::Mismatch(_) => true,
             Cause::Vault(error) => error.kind() == VaultErrorKind::Damaged,
             Cause::Engine(error) => error.kind() == engine::ErrorKind::Damaged,
-            Cause::Unfit { .. } => false,
+            Cause::Unfit { .. } | Cause::Stopped => false,
         }
     }
 
@@ -93,6 +117,7 @@ impl BackupError {
             Cause::Vault(error) => error.hint(),
             Cause::Mismatch(_) => Some("run `dbkeep backup verify` to see whether the vault is damaged"),
             Cause::Unfit { hint, .. } => Some(hint),
+            Cause::Stopped => None,
         }
     }
 
@@ -101,6 +126,7 @@ impl BackupError {
             Cause::Engine(error) => error,
             Cause::Vault(error) => error,
             Cause::Mismatch(message) | Cause::Unfit { message, .. } => message,
+            Cause::Stopped => &"stopped as asked",
         }
     }
 }
@@ -123,7 +149,7 @@ impl fmt::Debug for BackupError {
         match &self.0.cause {
             Cause::Engine(error) => f.debug_tuple("BackupError").field(error).finish(),
             Cause::Vault(error) => f.debug_tuple("BackupError").field(error).finish(),
-            Cause::Mismatch(_) | Cause::Unfit { .. } => write!(f, "BackupError({self})"),
+            Cause::Mismatch(_) | Cause::Unfit { .. } | Cause::Stopped => write!(f, "BackupError({self})"),
         }
     }
 }
@@ -133,7 +159,7 @@ impl std::error::Error for BackupError {
         match &self.0.cause {
             Cause::Engine(error) => error.source(),
             Cause::Vault(error) => error.source(),
-            Cause::Mismatch(_) | Cause::Unfit { .. } => None,
+            Cause::Mismatch(_) | Cause::Unfit { .. } | Cause::Stopped => None,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// What a restore will do: shown in a dry run, carried out by [`RestorePlan::apply`].
 #[derive(Debug, Clone)]
@@ -32,11 +33,13 @@ pub struct RestoreRun {
     pub verify: bool,
     /// Called with the bytes loaded so far.
     pub progress: Option<Arc<dyn Fn(u64) + Send + Sync>>,
+    /// Ends the restore early: what was loaded is thrown away again, which dropping the future cannot do on a server.
+    pub stop: CancellationToken,
 }
 
 impl Default for RestoreRun {
     fn default() -> Self {
-        Self { verify: true, progress: None }
+        Self { verify: true, progress: None, stop: CancellationToken::new() }
     }
 }
 
@@ -105,25 +108,29 @@ impl RestorePlan {
     /// away, or the error says what is left where.
     ///
     /// # Cancellation
-    /// Dropping the future leaves an incomplete target, which a later restore refuses to take for empty.
+    /// Dropping the future leaves an incomplete target, which a later restore refuses to take for empty;
+    /// [`RestoreRun::stop`] leaves it as it was.
     pub async fn apply(self, vault: &Vault, run: RestoreRun) -> Result<RestoreReport> {
         let since = Instant::now();
         let options = RestoreOptions::new(self.manifest.settings.clone());
-        let mut target = self.target.engine.restore(&self.target, &options).await?;
-        let mut done = 0;
-        for stream in &self.manifest.streams {
-            if let Err(error) = self.load(&mut *target, vault, stream, &mut done, &run).await {
-                let error = error.context(format_args!("cannot restore {}", stream.spec.name));
-                return Err(match target.abort().await {
-                    Ok(()) => error,
-                    Err(trouble) => error.with_aftermath(trouble),
-                });
-            }
+        let opened = self.target.engine.restore(&self.target, &options).await;
+        let mut target = opened.map_err(BackupError::connecting)?;
+        if let Err(error) = self.load_all(&mut *target, vault, &run).await {
+            return Err(match target.abort().await {
+                Ok(()) => error,
+                Err(trouble) => error.with_aftermath(trouble),
+            });
         }
         target.finish().await?;
         let digests_match = match run.verify {
             true => {
-                self.read_back().await?;
+                tokio::select! {
+                    biased;
+                    () = run.stop.cancelled() => {
+                        return Err(BackupError::stopped().context("everything is loaded, but was not read back"));
+                    }
+                    outcome = self.read_back() => outcome?,
+                }
                 Some(true)
             }
             false => None,
@@ -136,6 +143,21 @@ impl RestorePlan {
             duration_ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
             digests_match,
         })
+    }
+
+    /// Loads every stream in its order.
+    async fn load_all(&self, target: &mut dyn Restore, vault: &Vault, run: &RestoreRun) -> Result<()> {
+        let mut done = 0;
+        for stream in &self.manifest.streams {
+            tokio::select! {
+                biased;
+                () = run.stop.cancelled() => return Err(BackupError::stopped()),
+                outcome = self.load(target, vault, stream, &mut done, run) => {
+                    outcome.map_err(|error| error.context(format_args!("cannot restore {}", stream.spec.name)))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Loads one stream, proving on the way that it is what was stored and afterwards that all of it arrived.

@@ -6,6 +6,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// How a command talks.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,14 @@ pub(crate) struct Output {
     /// More notes.
     pub(crate) verbose: u8,
     color: ColorChoice,
+}
+
+/// Why a part of a result could not be written, if one could not.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// The error of a run whose result could not be written whole.
+pub(crate) fn unwritten() -> Option<Error> {
+    UNWRITTEN.get().map(|why| Error::failed(format!("the result cannot be written: {why}")))
 }
 
 /// The choice given by `--color`.
@@ -51,9 +60,20 @@ impl Output {
         AutoStream::new(io::stderr(), self.color).lock()
     }
 
-    /// One line of a result. Output that nobody reads any more (a closed pipe) is no error of ours.
+    /// One line of a result.
     pub(crate) fn line(&self, text: impl fmt::Display) {
-        let _ = writeln!(self.stdout(), "{text}");
+        self.bytes(format!("{text}\n").as_bytes());
+    }
+
+    /// A part of a result as it stands. What cannot be written is an error at the end of the run, see [`unwritten`].
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let mut out = self.stdout();
+        if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+            // Output that nobody reads any more (a closed pipe) is no error of ours.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let _ = UNWRITTEN.set(error.to_string());
+            }
+        }
     }
 
     /// One JSON document.
@@ -104,8 +124,8 @@ impl Output {
 
     /// Reports an error: as JSON on stdout, or for people on stderr.
     pub(crate) fn error(&self, error: &Error) {
-        if self.json {
-            let _ = writeln!(self.stdout(), "{}", error.to_json());
+        // Where standard output takes nothing, an error is better told the other way than not at all.
+        if self.json && writeln!(self.stdout(), "{}", error.to_json()).is_ok() {
             return;
         }
         let theme = match (io::stderr().is_terminal(), self.colors(&io::stderr())) {

@@ -9,12 +9,13 @@ use crate::progress::Progress;
 use crate::state::State;
 use crate::table::{bytes, counted, milliseconds, number, table};
 use comfy_table::Cell;
-use dbkeep_backup::vault::{Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
+use dbkeep_backup::vault::{Listing, Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
 use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
@@ -31,7 +32,12 @@ impl From<BackupError> for Error {
     fn from(error: BackupError) -> Self {
         let code = match (error.engine(), error.vault()) {
             _ if error.is_damage() => ExitCode::Damaged,
-            (Some(engine), _) => Error::from(dbkeep::engine::Error::new(engine.kind(), "")).code,
+            _ if error.is_stopped() => ExitCode::Interrupted,
+            (Some(engine), _) => match Error::from(dbkeep::engine::Error::new(engine.kind(), "")).code {
+                // The connection stood, and broke in the middle of the work.
+                ExitCode::CannotConnect if !error.is_connecting() => ExitCode::Failed,
+                code => code,
+            },
             (_, Some(vault)) => match vault.kind() {
                 VaultErrorKind::NotAVault | VaultErrorKind::WrongPassphrase => ExitCode::Configuration,
                 VaultErrorKind::Locked => ExitCode::Locked,
@@ -189,10 +195,23 @@ struct Listed {
     tested_at: Option<Timestamp>,
 }
 
+/// Whether nothing was ever backed up to this place, which is no error of who asks what there is.
+fn is_absent(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
 async fn list(context: &Context) -> Result<ExitCode> {
     let config = context.config()?;
-    let vault = vault(&config, false).await?;
-    let listing = blocking(move || Ok(vault.list()?)).await?;
+    let listing = match is_absent(&config.backup.path) {
+        true => Listing::default(),
+        false => {
+            let vault = vault(&config, false).await?;
+            blocking(move || Ok(vault.list()?)).await?
+        }
+    };
     let verified = State::open_if_there(&config).await?;
     let mut all = Vec::new();
     for record in &listing.backups {

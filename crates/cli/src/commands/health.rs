@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: &Health) -> Result<ExitCode> {
         }
     };
     loop {
-        let status = once(context, &config).await?;
+        let status = once(context, &config, args.watch).await?;
         if !args.watch {
             return Ok(of(status));
         }
@@ -53,7 +53,7 @@ pub(super) fn thresholds(config: &Config) -> Thresholds {
     thresholds
 }
 
-async fn once(context: &Context, config: &Config) -> Result<Status> {
+async fn once(context: &Context, config: &Config, watched: bool) -> Result<Status> {
     let checked_at = Timestamp::now();
     let thresholds = thresholds(config);
     let named = context.chosen.connection.is_some() || context.chosen.url.is_some();
@@ -65,7 +65,12 @@ async fn once(context: &Context, config: &Config) -> Result<Status> {
     }
     let status = Status::worst(all.iter().map(|health| health.status));
     if context.output.json {
-        context.output.document(&json!({ "status": status, "checked_at": checked_at, "connections": all }))?;
+        let document = json!({ "status": status, "checked_at": checked_at, "connections": all });
+        match watched {
+            // A line each, so that they can be told apart.
+            true => context.output.line(document),
+            false => context.output.document(&document)?,
+        }
     } else {
         all.iter().for_each(|health| print(&context.output, health));
     }

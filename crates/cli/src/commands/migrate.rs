@@ -3,7 +3,7 @@
 use super::Context;
 use super::backup::before_migrating;
 use crate::args::{InDoubtArg, Migrate, MigrateCommand, MigrateCreate, MigrateRollback, MigrateStatus, MigrateUp};
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::confirm::confirm;
 use crate::error::{Error, Location, Result};
 use crate::exit_code::ExitCode;
@@ -139,12 +139,15 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
     options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
     with(config.open().await?, async |database| {
         let mut connection = database.acquire().await?;
-        let plan = migrator.plan(&mut connection, &options).await?;
-        if args.dry_run {
-            return print_plan(context, &plan);
-        }
-        if args.backup && !plan.migrations.is_empty() {
-            before_migrating(context, &config).await?;
+        // Only where it is needed: the run itself plans under the lock, after another run has ended.
+        if args.dry_run || args.backup {
+            let plan = migrator.plan(&mut connection, &options).await?;
+            if args.dry_run {
+                return print_plan(context, &plan);
+            }
+            if !plan.migrations.is_empty() {
+                before_migrating(context, &config).await?;
+            }
         }
         let report = migrator.up(&mut connection, &options).await?;
         drop(connection);
@@ -165,16 +168,16 @@ async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode>
     options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
     with(config.open().await?, async |database| {
         let mut connection = database.acquire().await?;
-        let plan = migrator.plan_rollback(&mut connection, &options).await?;
-        if args.dry_run {
-            return print_plan(context, &plan);
-        }
-        if !plan.migrations.is_empty() {
+        // Asked in production, and for more than one step: a single rollback is everyday work in development.
+        let always = config.environment == Environment::Production || args.all || args.batch;
+        if args.dry_run || always || args.steps > 1 {
+            let plan = migrator.plan_rollback(&mut connection, &options).await?;
+            if args.dry_run {
+                return print_plan(context, &plan);
+            }
             let names: Vec<_> = plan.migrations.iter().map(|migration| migration.migration.as_str()).collect();
-            let what = format!("undo {}", names.join(", "));
-            // Asked in production, and for more than one step: a single rollback is everyday work in development.
-            if config.environment == crate::config::Environment::Production || args.all || args.batch || names.len() > 1
-            {
+            if names.len() > 1 || (always && !names.is_empty()) {
+                let what = format!("undo {}", names.join(", "));
                 confirm(&context.output, &config, &context.consent, &what, &super::database_name(&config)?)?;
             }
         }

@@ -17,6 +17,7 @@ use crate::config::{Chosen, Config, Connection, Variables, load};
 use crate::confirm::Consent;
 use crate::error::{Error, Result, connecting};
 use crate::exit_code::ExitCode;
+use crate::interrupt::Stop;
 use crate::output::Output;
 use dbkeep::{Database, Settings};
 use std::path::PathBuf;
@@ -29,11 +30,12 @@ pub(crate) struct Context {
     pub(crate) consent: Consent,
     /// The folder commands work in; the current one when absent.
     pub(crate) folder: Option<PathBuf>,
+    pub(crate) stop: Stop,
 }
 
 impl Context {
     pub(crate) fn new(output: Output, chosen: Chosen, consent: Consent) -> Self {
-        Self { output, chosen, consent, folder: None }
+        Self { output, chosen, consent, folder: None, stop: Stop::default() }
     }
 
     /// The folder commands work in.

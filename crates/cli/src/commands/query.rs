@@ -8,14 +8,18 @@ use crate::output::Output;
 use crate::table::table;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use dbkeep::engine::Column;
+use dbkeep::engine::{Column, Location as Place};
 use dbkeep::{ErrorKind, Row, RowStream, TransactionOptions, Value};
 use serde_json::json;
 use std::io::{Read, Write};
 
 pub(super) async fn run(context: &Context, args: &Query) -> Result<ExitCode> {
     let sql = text(&args.sql)?;
-    let settings = context.config()?.settings()?.clone();
+    let mut settings = context.config()?.settings()?.clone();
+    if !args.write && settings.options.engine.location() != Place::File {
+        // A read-only transaction alone is not enough: a statement that commits before it begins would be free of it.
+        settings.options.read_only = true;
+    }
     let database = open(settings).await?;
     let params: Vec<Value> = args.params.iter().map(|text| Value::Text(text.clone())).collect();
     let outcome = execute(context, args, &database, &sql, &params).await;
@@ -184,6 +188,15 @@ fn shown(value: &Value) -> String {
     })
 }
 
+/// The shortest text that gives the number back, with an exponent where the zeros would only be counted.
+fn number(exact: &(impl std::fmt::Display + std::fmt::LowerExp), value: f64) -> String {
+    match value {
+        _ if value.is_infinite() => format!("{}Infinity", if value < 0.0 { "-" } else { "" }),
+        _ if value != 0.0 && !(1e-7..1e17).contains(&value.abs()) && value.is_finite() => format!("{exact:e}"),
+        _ => exact.to_string(),
+    }
+}
+
 /// A value as plain text, without quotes.
 fn plain(value: &Value) -> String {
     match value {
@@ -191,8 +204,8 @@ fn plain(value: &Value) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::UInt(value) => value.to_string(),
-        Value::Float(value) => value.to_string(),
-        Value::Double(value) => value.to_string(),
+        Value::Float(value) => number(value, f64::from(*value)),
+        Value::Double(value) => number(value, *value),
         Value::Decimal(value) => value.to_string(),
         Value::Text(value) | Value::Json(value) => value.clone(),
         Value::Bytes(value) => BASE64.encode(value),
@@ -285,6 +298,7 @@ fn encoded(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

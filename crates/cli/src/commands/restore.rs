@@ -57,7 +57,10 @@ pub(super) async fn restore(
     let mut run = RestoreRun::default();
     run.verify = verify;
     run.progress = Some(Arc::new(move |done| shown.set(done)));
+    run.stop = context.stop.token().clone();
+    let listening = context.stop.listen();
     let report = plan.apply(vault, run).await;
+    drop(listening);
     progress.finish();
     Ok(report?)
 }

@@ -107,9 +107,12 @@ fn a_wrong_command_line_is_code_2_on_standard_error() {
 #[test]
 fn a_wrong_command_line_with_json_is_a_json_document_on_standard_output() {
     let project = Project::new();
-    for arguments in
-        [&["--json", "bakcup"][..], &["query", "--json"], &["health", "--json", "--color", "x"], &["backup", "--json", "--tags", "x"]]
-    {
+    for arguments in [
+        &["--json", "bakcup"][..],
+        &["query", "--json"],
+        &["health", "--json", "--color", "x"],
+        &["backup", "--json", "--tags", "x"],
+    ] {
         let run = project.run(arguments).expect(2);
         let error = &run.json()["error"];
         assert_eq!(fields(error), ["code", "message", "hint", "location"]);
@@ -122,7 +125,7 @@ fn a_wrong_command_line_with_json_is_a_json_document_on_standard_output() {
     );
     assert_eq!(
         project.run(&["query", "--json"]).stdout,
-        "{\"error\":{\"code\":\"usage\",\"message\":\"the following required arguments were not provided: <SQL>\",\"hint\":\"usage: dbkeep query --json <SQL>\",\"location\":null}}\n"
+        "{\"error\":{\"code\":\"usage\",\"message\":\"the following required arguments were not provided: <SQL>\",\"hint\":\"Usage: dbkeep query --json <SQL>\",\"location\":null}}\n"
     );
 }
 
@@ -187,7 +190,7 @@ fn colon_names_do_what_the_commands_do() {
     assert!(project.run(&["migrate:rollback", "2", "--yes"]).expect(0).stdout.starts_with("2 migrations undone"));
     assert_eq!(project.run(&["migrate:status", "--check"]).expect(10).stderr, "");
     project.run(&["migrate:up"]).expect(0);
-    project.write("seeds/clubs.csv", "id\n1\n");
+    project.write("seeds/clubs.csv", "id,name\n1,Rockets\n");
     project.run(&["db:seed"]).expect(0);
     project.run(&["db:query", "SELECT 1"]).expect(0);
     assert!(project.run(&["db:table", "clubs"]).expect(0).stdout.contains("motto"));

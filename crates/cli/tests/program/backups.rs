@@ -27,7 +27,10 @@ fn a_backup_is_made_listed_verified_and_restored() {
     all.push_str(&project.run(&["restore"]).told(&project));
     all.push_str(&project.run(&["restore", "--yes"]).told(&project));
     insta::assert_snapshot!(all);
-    assert_eq!(project.run(&["--url", "sqlite:copy.db", "query", "--csv", "SELECT * FROM clubs"]).stdout, "code,name\nR,Rockets\nS,Stars\n");
+    assert_eq!(
+        project.run(&["--url", "sqlite:copy.db", "query", "--csv", "SELECT * FROM clubs"]).stdout,
+        "code,name\nR,Rockets\nS,Stars\n"
+    );
 }
 
 #[test]
@@ -39,7 +42,21 @@ fn the_fields_of_json_are_the_documented_ones() {
     let made = made.json();
     assert_eq!(
         fields(&made),
-        ["id", "type", "engine", "database", "started_at", "duration_ms", "tables", "rows", "bytes_read", "bytes_stored", "position", "warnings", "tag"]
+        [
+            "id",
+            "type",
+            "engine",
+            "database",
+            "started_at",
+            "duration_ms",
+            "tables",
+            "rows",
+            "bytes_read",
+            "bytes_stored",
+            "position",
+            "warnings",
+            "tag"
+        ]
     );
     assert_eq!((made["type"].as_str(), made["engine"].as_str()), (Some("full"), Some("sqlite")));
     assert_eq!((made["tables"].as_u64(), made["rows"].as_u64()), (Some(1), Some(2)));
@@ -75,7 +92,10 @@ fn a_backup_is_named_by_the_beginning_of_its_id() {
     project.write_query("DELETE FROM clubs");
     project.run(&["backup"]).expect(0);
     project.run(&["restore", &first[..8], "--into", "sqlite:copy.db"]).expect(0);
-    assert_eq!(project.run(&["--url", "sqlite:copy.db", "query", "--csv", "SELECT count(*) FROM clubs"]).stdout, "count(*)\n2\n");
+    assert_eq!(
+        project.run(&["--url", "sqlite:copy.db", "query", "--csv", "SELECT count(*) FROM clubs"]).stdout,
+        "count(*)\n2\n"
+    );
     let run = project.run(&["restore", "ffffffff", "--into", "sqlite:other.db"]).expect(1);
     assert!(run.stderr.contains("ffffffff"), "{}", run.stderr);
     assert!(!project.path("other.db").exists());
@@ -86,10 +106,13 @@ fn a_backup_is_named_by_the_beginning_of_its_id() {
 #[test]
 fn without_a_vault_nothing_is_listed_and_nothing_restored() {
     let project = club();
-    assert_eq!(project.run(&["backup", "list"]).told(&project), "no backups yet\n--- stderr\nnext: dbkeep backup\n-> 0\n");
-    let run = project.run(&["restore", "--into", "sqlite:copy.db"]).expect(1);
-    assert!(run.stderr.contains("help: ") && run.stderr.contains("dbkeep backup"), "{}", run.stderr);
-    let run = project.run(&["backup", "verify"]).expect(1);
+    assert_eq!(
+        project.run(&["backup", "list"]).told(&project),
+        "no backups yet\n--- stderr\nnext: dbkeep backup\n-> 0\n"
+    );
+    let run = project.run(&["restore", "--into", "sqlite:copy.db"]).expect(3);
+    assert!(run.stderr.contains("help: make a first one with `dbkeep backup`"), "{}", run.stderr);
+    let run = project.run(&["backup", "verify"]).expect(3);
     assert!(run.stderr.contains("help: "), "{}", run.stderr);
     // Looking makes no vault.
     assert!(!project.path("storage").exists());
@@ -133,11 +156,7 @@ fn a_backup_of_another_engine_is_refused() {
     for database in on_every_server() {
         let run = project.run(&["restore", "--into", &database.url()]).expect(5);
         let engine = if database.server().kind() == Kind::Mariadb { "mysql" } else { database.server().kind().name() };
-        assert!(
-            run.stderr.contains(&format!("is of a sqlite database and the target is {engine}")),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains(&format!("is of a sqlite database and the target is {engine}")), "{}", run.stderr);
         assert!(run.stderr.contains("help: restore it into the same engine"), "{}", run.stderr);
     }
 }
@@ -147,7 +166,8 @@ fn a_second_backup_stores_only_what_changed() {
     let project = club();
     project.write_query("CREATE TABLE photos (id INTEGER PRIMARY KEY, photo BLOB)");
     project.write_query("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO photos SELECT i, randomblob(10000) FROM n");
-    let stored = |project: &Project| project.run(&["backup", "--json"]).expect(0).json()["bytes_stored"].as_u64().unwrap();
+    let stored =
+        |project: &Project| project.run(&["backup", "--json"]).expect(0).json()["bytes_stored"].as_u64().unwrap();
     let first = stored(&project);
     let again = stored(&project);
     project.write_query("UPDATE photos SET photo = randomblob(10000) WHERE id = 200");

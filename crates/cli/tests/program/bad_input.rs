@@ -35,7 +35,11 @@ fn on(kind: Kind) {
         ("untrusted certificate", format!("{good}?tls=verify-full&tls_ca={}", server.other_ca_file().display()), 4),
         (
             "certificate of another host",
-            format!("{}?tls=verify-full&tls_ca={}", server.url_as(user, password, "127.0.0.2", name), server.ca_file().display()),
+            format!(
+                "{}?tls=verify-full&tls_ca={}",
+                server.url_as(user, password, "127.0.0.2", name),
+                server.ca_file().display()
+            ),
             4,
         ),
         ("certificate file that is not there", format!("{good}?tls=verify-full&tls_ca=/nowhere/ca.pem"), 4),
@@ -47,7 +51,9 @@ fn on(kind: Kind) {
         let run = project.run(&["query", "SELECT 1", "--url", &url]).expect(code);
         assert_eq!(run.stdout, "", "{what}");
         all.push_str(&format!("{what}\n{}\n", told(&run, &project, &server).replace(name, "<database>")));
-        for arguments in [&["-vvv", "query", "SELECT 1", "--url", &url][..], &["-vvv", "--json", "backup", "--url", &url]] {
+        for arguments in
+            [&["-vvv", "query", "SELECT 1", "--url", &url][..], &["-vvv", "--json", "backup", "--url", &url]]
+        {
             let loud = project.run(arguments).expect(code);
             // Neither typed nor written as in a URL.
             for secret in ["hunter2", password, "k3ep%3As%40fe%2F99%25", "k3ep"] {
@@ -113,7 +119,8 @@ fn a_server_of_another_kind_is_not_waited_for_without_end() {
     let (Some(mysql), Some(postgres)) = (server(Kind::Mysql), server(Kind::Postgres)) else { return };
     let project = Project::new();
     for (scheme, server) in [("mysql", &postgres), ("postgres", &mysql)] {
-        let url = format!("{scheme}://app:hunter2@127.0.0.1:{}/app?connect_attempts=1&connect_timeout=1", server.port());
+        let url =
+            format!("{scheme}://app:hunter2@127.0.0.1:{}/app?connect_attempts=1&connect_timeout=1", server.port());
         let run = project.run(&["query", "SELECT 1", "--url", &url]).expect(4);
         assert!(run.stderr.contains("help: ") && !run.stderr.contains("hunter2"), "{}", run.stderr);
     }

@@ -7,7 +7,11 @@ use dbkeep_testkit::{Kind, Server, server, sqlite3};
 fn the_demo_lives_a_whole_life_on_sqlite_and_its_folder_works_afterwards() {
     let project = Project::new();
     let run = project.run(&["demo"]).expect(0);
-    insta::assert_snapshot!(redacted(&run.stdout, &project));
+    // How many connections sixteen tasks share is chance.
+    let text = redacted(&run.stdout, &project);
+    let (before, after) = text.split_once("16 tasks on ").unwrap();
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    insta::assert_snapshot!(format!("{before}16 tasks on <some>{after}"));
     let inside = |arguments: &[&str]| {
         let mut command = project.command(arguments);
         let output = command.current_dir(project.path("dbkeep-demo")).output().unwrap();
@@ -25,7 +29,9 @@ fn the_demo_lives_a_whole_life_on_sqlite_and_its_folder_works_afterwards() {
     // The copy, table by table and object by object, as the engine's own program sees it.
     let dump = |name: &str| sqlite3(&project.path("dbkeep-demo").join(name), ".dump");
     if let Some(copy) = dump("club-restored.db") {
-        assert!(copy.contains("CREATE TRIGGER attendance_last_seen") && copy.contains("CREATE VIEW attendance_summary"));
+        assert!(
+            copy.contains("CREATE TRIGGER attendance_last_seen") && copy.contains("CREATE VIEW attendance_summary")
+        );
         assert_eq!(Some(copy), dump("third.db"));
     }
 }
@@ -68,7 +74,8 @@ fn on_a_server(kind: Kind) {
     // The project's backups, restored into a new database, are a project that works.
     let inside = |arguments: &[&str]| {
         let mut command = project.command(arguments);
-        let output = command.current_dir(project.path("dbkeep-demo")).env("DB_PASSWORD", server.password()).output().unwrap();
+        let output =
+            command.current_dir(project.path("dbkeep-demo")).env("DB_PASSWORD", server.password()).output().unwrap();
         crate::support::Run::of(output, arguments)
     };
     assert_eq!(inside(&["backup", "list", "--json"]).expect(0).json().as_array().unwrap().len(), 2);
@@ -112,6 +119,9 @@ fn a_demo_that_is_stopped_leaves_nothing_on_the_server() {
         assert!(run.stderr.contains("stopped by Ctrl-C"), "{}", run.stderr);
         let toml = std::fs::read_to_string(project.path("dbkeep-demo/dbkeep.toml")).unwrap();
         let name = format!("dbkeep_demo_{}", &toml.split("dbkeep_demo_").nth(1).unwrap()[..8]);
-        assert!(!databases(&server).iter().any(|database| database.starts_with(&name)), "{kind}: {name} is left behind");
+        assert!(
+            !databases(&server).iter().any(|database| database.starts_with(&name)),
+            "{kind}: {name} is left behind"
+        );
     }
 }

@@ -96,12 +96,13 @@ fn a_killed_restore_into_a_file_leaves_no_database_and_the_next_succeeds() {
             assert!(killed);
             project.run(&["restore", "--into", &url]).expect(0);
         }
-        let count = project.run(&["query", "--url", &url, "--csv", "SELECT count(*), sum(length(body)) FROM big"]).expect(0);
+        let count =
+            project.run(&["query", "--url", &url, "--csv", "SELECT count(*), sum(length(body)) FROM big"]).expect(0);
         assert_eq!(count.stdout, "count(*),sum(length(body))\n3000,15000000\n");
         // What the killed one had begun is not left behind.
-        let left = std::fs::read_dir(project.folder()).unwrap().filter(|entry| {
-            entry.as_ref().unwrap().file_name().to_string_lossy().contains("dbkeep-restore")
-        });
+        let left = std::fs::read_dir(project.folder())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("dbkeep-restore"));
         assert_eq!(left.count(), 0);
     }
 }
@@ -147,8 +148,12 @@ fn a_killed_restore_into_a_server_is_not_taken_for_a_database_by_the_next() {
             let killed = killed_after(&project, &["restore", "--into", &target.url()], time * part / 8);
             // The server may take a moment to notice, and its session holds locks until then.
             let sessions = match kind {
-                Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-                _ => "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+                Kind::Postgres => {
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                }
+                _ => {
+                    "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+                }
             };
             crate::support::wait_until("the killed session ends", || target.sql(sessions).trim() == "0");
             let again = project.run(&["restore", "--into", &target.url()]);

@@ -15,7 +15,9 @@ fn dies_during_a_backup(kind: Kind) {
     let child = project.command(&["backup", "--json"]).spawn().unwrap();
     let reading = match kind {
         Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%big%'",
-        _ => "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT%`big`%' AND id <> connection_id()",
+        _ => {
+            "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT%`big`%' AND id <> connection_id()"
+        }
     };
     wait_until("the table is being read", || database.sql(reading).trim() != "0");
     server.kill9();
@@ -42,8 +44,12 @@ fn dies_during_a_backup(kind: Kind) {
     let target = server.fresh_database();
     let child = project.command(&["restore", "--into", &target.url(), "--json"]).spawn().unwrap();
     let loading = match kind {
-        Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%big%FROM STDIN%'",
-        _ => "SELECT count(*) FROM information_schema.processlist WHERE (info LIKE 'LOAD DATA%' OR info LIKE 'INSERT%') AND id <> connection_id()",
+        Kind::Postgres => {
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%big%FROM STDIN%'"
+        }
+        _ => {
+            "SELECT count(*) FROM information_schema.processlist WHERE (info LIKE 'LOAD DATA%' OR info LIKE 'INSERT%') AND id <> connection_id()"
+        }
     };
     wait_until("the table is being filled", || target.sql(loading).trim() != "0");
     server.kill9();

@@ -22,7 +22,10 @@ fn results_go_to_standard_output_and_notes_to_standard_error() {
             .replace("2026_01_01_000000_", "<now>_")
     );
     assert_eq!(project.run(&["query", "SELECT 1 AS one"]).told(&project), " one\n─\n  1\n--- stderr\n1 row\n-> 0\n");
-    assert_eq!(project.run(&["backup", "list"]).told(&project), "");
+    assert_eq!(
+        project.run(&["backup", "list"]).told(&project),
+        "no backups yet\n--- stderr\nnext: dbkeep backup\n-> 0\n"
+    );
 }
 
 #[test]
@@ -33,8 +36,8 @@ fn quiet_leaves_results_and_errors() {
     assert!(run.stdout.starts_with("1 migration applied"));
     let run = project.run(&["query", "--quiet", "SELECT 1 AS one"]).expect(0);
     assert_eq!(run.stderr, "");
-    let run = project.run(&["-q", "query", "SELECT nothing"]).expect(1);
-    assert!(run.stderr.contains("no such column: nothing"), "{}", run.stderr);
+    let run = project.run(&["-q", "query", "SELECT missing"]).expect(1);
+    assert!(run.stderr.contains("no such column: missing"), "{}", run.stderr);
     assert_eq!(run.stdout, "");
 }
 
@@ -119,7 +122,7 @@ pub(crate) fn on_a_terminal_typing(
 #[test]
 fn an_error_is_one_json_document_on_standard_output_with_json() {
     let project = project();
-    let run = project.run(&["--json", "query", "SELECT\n  nothing"]).expect(1);
+    let run = project.run(&["--json", "query", "SELECT\n  missing"]).expect(1);
     assert_eq!(run.stderr, "");
     let error = run.json();
     assert_eq!(fields(&error), ["error"]);
@@ -127,7 +130,7 @@ fn an_error_is_one_json_document_on_standard_output_with_json() {
         error["error"],
         json!({
             "code": "failed",
-            "message": "no such column: nothing (1)",
+            "message": "no such column: missing (1)",
             "hint": null,
             "location": {"file": "statement", "line": 2, "column": 3}
         })

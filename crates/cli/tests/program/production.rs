@@ -25,7 +25,11 @@ fn yes_is_not_enough_in_production() {
         assert!(run.stderr.contains("the environment is production"), "{}", run.stderr);
         assert!(run.stderr.contains("give --confirm dbkeep.db"), "{}", run.stderr);
         let run = project.run(&[command, &["--confirm", "other.db"]].concat()).expect(5);
-        assert!(run.stderr.contains("nothing was done: the database is named \"dbkeep.db\", not \"other.db\""), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("nothing was done: the database is named \"dbkeep.db\", not \"other.db\""),
+            "{}",
+            run.stderr
+        );
     }
     assert_eq!(project.csv("SELECT count(*) FROM clubs"), "1\n");
     project.run(&["seed", "--fresh", "--confirm", "dbkeep.db"]).expect(0);

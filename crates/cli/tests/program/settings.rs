@@ -39,7 +39,9 @@ fn init_touches_nothing_that_is_there() {
 fn init_writes_the_url_it_is_given_and_never_a_password() {
     let project = Project::new();
     project.run(&["init", "--url", "postgres://app@db.internal/app"]).expect(0);
-    assert!(fs::read_to_string(project.path("dbkeep.toml")).unwrap().contains("url = \"postgres://app@db.internal/app\""));
+    assert!(
+        fs::read_to_string(project.path("dbkeep.toml")).unwrap().contains("url = \"postgres://app@db.internal/app\"")
+    );
     let run = project.run(&["init", "two", "--url", "postgres://app:hunter2@db.internal/app"]).expect(5);
     assert!(!project.path("two/dbkeep.toml").exists());
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
@@ -99,7 +101,10 @@ fn a_flag_wins_over_the_environment_over_dotenv_over_the_file() {
     let origin = |project: &Project, arguments: &[&str]| {
         let json = project.run(&[&["config", "show"][..], arguments].concat()).expect(0).json();
         let app = &json["connections"]["app"];
-        (app["origin"].as_str().unwrap().to_owned(), app["database"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+        (
+            app["origin"].as_str().unwrap().to_owned(),
+            app["database"].as_str().unwrap().rsplit('/').next().unwrap().to_owned(),
+        )
     };
     let pair = |one: &str, two: &str| (one.to_owned(), two.to_owned());
     let project = Project::sqlite();
@@ -201,5 +206,9 @@ fn a_file_that_is_named_and_missing_is_an_error_and_none_at_all_is_not() {
     assert!(project.path("dbkeep.db").is_file());
     let project = Project::sqlite();
     let run = project.run(&["--connection", "web", "query", "SELECT 1"]).expect(3);
-    assert!(run.stderr.contains("there is no connection named \"web\"") && run.stderr.contains("app"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("there is no connection named \"web\"") && run.stderr.contains("app"),
+        "{}",
+        run.stderr
+    );
 }

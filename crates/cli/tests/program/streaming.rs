@@ -53,9 +53,15 @@ fn numbers(kind: Option<Kind>, count: u64, more: &str) -> String {
             let tables: Vec<_> = (0..places).map(|place| format!("{digits} AS t{place}")).collect();
             let sum: Vec<_> = (0..places).map(|place| format!("t{place}.d * {}", 10_u64.pow(place))).collect();
             let number = format!("({} + 1)", sum.join(" + "));
-            format!("SELECT {number} AS i{} FROM {}", more.replace("(i", &format!("({number}")), tables.join(" CROSS JOIN "))
+            format!(
+                "SELECT {number} AS i{} FROM {}",
+                more.replace("(i", &format!("({number}")),
+                tables.join(" CROSS JOIN ")
+            )
         }
-        None => format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i{more} FROM n"),
+        None => format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i{more} FROM n"
+        ),
     }
 }
 

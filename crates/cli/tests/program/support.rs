@@ -205,10 +205,6 @@ impl Unmade {
     pub(crate) fn dump(&self) -> String {
         self.server.client().dump(&self.name)
     }
-
-    pub(crate) fn url(&self) -> String {
-        self.server.url(&self.name)
-    }
 }
 
 impl Drop for Unmade {

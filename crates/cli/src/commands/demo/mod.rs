@@ -31,11 +31,22 @@ pub(super) async fn run(context: &Context, args: &Demo) -> Result<ExitCode> {
     inside.chosen = place.chosen(&folder);
     let mut told = Told { context: inside.clone(), steps: Vec::new() };
     told.step(since, "project", format!("wrote {}: dbkeep.toml, 5 migrations, 4 seeds", args.folder.display()));
-    let outcome = life(&inside, &place, &mut told).await;
+    let listening = context.stop.listen();
+    let outcome = tokio::select! {
+        outcome = life(&inside, &place, &mut told) => outcome,
+        () = context.stop.token().cancelled() => Err(Error::new(ExitCode::Interrupted, "the demo was stopped")),
+    };
     // Also after a failure: what a demo made on a server does not stay there.
     let tidied = place.tidy_up().await;
-    outcome?;
-    tidied?;
+    drop(listening);
+    match (outcome, tidied) {
+        (outcome, Ok(())) => outcome?,
+        (Ok(()), Err(left)) => return Err(left),
+        (Err(mut error), Err(left)) => {
+            error.causes.push(left.message);
+            return Err(error);
+        }
+    }
     if context.output.json {
         let total = since.elapsed().as_secs_f64() * 1_000.0;
         context.output.document(&json!({ "ok": true, "folder": folder, "duration_ms": total, "steps": told.steps }))?;
