@@ -6,16 +6,15 @@ use dbkeep_sql::Dialect;
 /// folded: the name under which its runs are counted. Quoted names keep their text.
 ///
 /// ```
-/// # #[cfg(feature = "sqlite")] {
-/// use dbkeep::{engine::SqliteDialect, fingerprint};
-/// assert_eq!(
-///     fingerprint(
-///         "SELECT *\n FROM users -- all\n WHERE id IN (1, 2, 3) AND name = 'O''Neil' AND \"a b\" > $2",
-///         &SqliteDialect::default()
-///     ),
-///     "SELECT * FROM users WHERE id IN (?) AND name = ? AND \"a b\" > ?"
-/// );
-/// # }
+/// # #[cfg(feature = "sqlite")]
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+/// use dbkeep::{Database, fingerprint};
+///
+/// let db = Database::connect("sqlite::memory:").await?;
+/// let sql = "SELECT *\n FROM users -- all\n WHERE id IN (1, 2, 3) AND name = 'O''Neil' AND \"a b\" > ?";
+/// assert_eq!(fingerprint(sql, db.dialect()), "SELECT * FROM users WHERE id IN (?) AND name = ? AND \"a b\" > ?");
+/// # Ok::<(), dbkeep::Error>(())
+/// # }).unwrap();
 /// ```
 pub fn fingerprint(sql: &str, dialect: &dyn Dialect) -> String {
     let lexicon = dialect.lexicon();

@@ -74,7 +74,7 @@ async fn statements_run_with_parameters_and_without(target: &Target) {
     assert_eq!(done.rows_affected, 2);
     let sql = placed(&db, "SELECT name FROM users WHERE points > ? ORDER BY id");
     // Parameters may be lent or given, as an array, a slice or a list.
-    let given: Vec<Value> = params![1].into();
+    let given: Vec<Value> = params![1];
     for rows in [
         db.query(&sql, params![1]).await,
         db.query(&sql, &params![1]).await,

@@ -262,12 +262,9 @@ async fn interrupted_transactions_never_mix_with_the_next_borrowers_work(target:
         let found = names(&db).await;
         let there = (found.contains(&first), found.contains(&second));
         assert!(there.0 == there.1, "round {round}: half of it was kept: {there:?}");
-        match outcome {
-            Some(outcome) => {
-                outcome.unwrap();
-                assert_eq!(there, (true, true));
-            }
-            None => {}
+        if let Some(outcome) = outcome {
+            outcome.unwrap();
+            assert_eq!(there, (true, true));
         }
         db.transaction(async |tx| add(tx, &format!("c{round}")).await).await.unwrap();
     }

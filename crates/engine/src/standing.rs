@@ -229,3 +229,6 @@ fn given_up() -> Error {
     )
     .with_hint("open a new connection")
 }
+
+#[cfg(test)]
+mod tests;
