@@ -384,11 +384,17 @@ impl Connection {
         self.landed(outcome)
     }
 
-    /// Ends the session in good order. Dropping a connection closes it too, without a farewell.
+    /// Ends the session in good order, and with it a statement that a dropped future left behind. Dropping a connection closes
+    /// it too, without a farewell.
     ///
     /// # Errors
     /// When the farewell could not be said; the connection is gone all the same.
-    pub async fn close(self) -> Result<()> {
+    pub async fn close(mut self) -> Result<()> {
+        if self.standing.in_flight && !self.standing.broken {
+            // The statement of a dropped future would run on, and hold its locks as long as it does. What it says matters to
+            // nobody any more.
+            let _ = self.driver.recover().await;
+        }
         self.driver.close().await
     }
 

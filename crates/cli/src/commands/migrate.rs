@@ -1,7 +1,7 @@
 //! `dbkeep migrate …`
 
-use super::Context;
 use super::backup::before_migrating;
+use super::{Context, with_open};
 use crate::args::{InDoubtArg, Migrate, MigrateCommand, MigrateCreate, MigrateRollback, MigrateStatus, MigrateUp};
 use crate::config::{Config, Environment};
 use crate::confirm::confirm;
@@ -10,11 +10,11 @@ use crate::exit_code::ExitCode;
 use crate::output::Output;
 use crate::table::{duration, milliseconds, number, table};
 use comfy_table::Cell;
+use dbkeep::Ident;
 use dbkeep::migrate::{
     Allow, ErrorKind, InDoubt, MigrationStarted, Migrator, Plan, Progress, Report, Rollback, StatementFinished, Status,
     Up, create,
 };
-use dbkeep::{Database, Ident};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -74,7 +74,13 @@ pub(super) fn migrator(context: &Context, config: &Config) -> Result<Migrator> {
     let ledger = Ident::new(&config.migrations.table)
         .map_err(|error| Error::configuration("migrations.table is wrong").caused_by(&error))?;
     let user = config.variables.get("USER").or_else(|| config.variables.get("LOGNAME")).unwrap_or("unknown");
-    Ok(Migrator::from_directory(folder)
+    let migrator = Migrator::from_directory(folder);
+    // How long a statement waits for a lock is also how long a run waits for another one.
+    let migrator = match config.settings()?.options.session.lock_timeout {
+        Some(wait) => migrator.lock_timeout(wait),
+        None => migrator,
+    };
+    Ok(migrator
         .table(ledger)
         .executed_by(format!("{user}@{}", super::hostname()))
         .progress(Arc::new(Shown { output: context.output })))
@@ -119,12 +125,6 @@ impl Progress for Shown {
     }
 }
 
-async fn with<T>(database: Database, work: impl AsyncFnOnce(&Database) -> Result<T>) -> Result<T> {
-    let outcome = work(&database).await;
-    database.close().await;
-    outcome
-}
-
 async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
     let config = context.config()?;
     let migrator = migrator(context, &config)?;
@@ -137,7 +137,7 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
     allow.missing = args.allow_missing;
     options.allow = allow;
     options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
-    with(config.open().await?, async |database| {
+    with_open(context, config.settings()?.clone(), async |database| {
         let mut connection = database.acquire().await?;
         // Only where it is needed: the run itself plans under the lock, after another run has ended.
         if args.dry_run || args.backup {
@@ -166,7 +166,7 @@ async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode>
         _ => Rollback::steps(args.steps as usize),
     };
     options.in_doubt = args.in_doubt.in_doubt.map(InDoubt::from);
-    with(config.open().await?, async |database| {
+    with_open(context, config.settings()?.clone(), async |database| {
         let mut connection = database.acquire().await?;
         // Asked in production, and for more than one step: a single rollback is everyday work in development.
         let always = config.environment == Environment::Production || args.all || args.batch;
@@ -227,8 +227,10 @@ fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -
 async fn status(context: &Context, args: &MigrateStatus) -> Result<ExitCode> {
     let config = context.config()?;
     let migrator = migrator(context, &config)?;
-    let all = with(config.open().await?, async |database| Ok(migrator.status(&mut *database.acquire().await?).await?))
-        .await?;
+    let all = with_open(context, config.settings()?.clone(), async |database| {
+        Ok(migrator.status(&mut *database.acquire().await?).await?)
+    })
+    .await?;
     if context.output.json {
         context.output.document(&all)?;
     } else {

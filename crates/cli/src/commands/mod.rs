@@ -21,6 +21,7 @@ use crate::interrupt::Stop;
 use crate::output::Output;
 use dbkeep::{Database, Settings};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What every command has to hand.
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ impl Config {
         Ok(settings)
     }
 
-    /// Opens the database that is meant.
+    /// Opens the database that is meant, for work that needs no closing.
     pub(crate) async fn open(&self) -> Result<Database> {
         open(self.settings()?.clone()).await
     }
@@ -99,6 +100,33 @@ pub(crate) async fn open(mut settings: Settings) -> Result<Database> {
     settings.pool.min = settings.pool.min.min(1);
     let target = settings.options.target();
     Database::open(settings).await.map_err(|error| connecting(error, &target))
+}
+
+/// How long a connection may take to cancel what it was doing, once the work was stopped.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Opens a database, works with it and closes it, whatever came of the work. When the program is asked to stop, the work is
+/// dropped where it is, and closing the connection cancels the statement on the server, which would run on otherwise
+/// and keep its locks.
+pub(crate) async fn with_open<T>(
+    context: &Context,
+    settings: Settings,
+    work: impl AsyncFnOnce(&Database) -> Result<T>,
+) -> Result<T> {
+    let database = open(settings).await?;
+    let listening = context.stop.listen();
+    let outcome = tokio::select! {
+        biased;
+        outcome = work(&database) => outcome,
+        () = context.stop.token().cancelled() => Err(Error::new(ExitCode::Interrupted, "stopped")),
+    };
+    match context.stop.token().is_cancelled() {
+        // Whoever does not answer is left to find out by itself.
+        true => _ = tokio::time::timeout(FAREWELL, database.close()).await,
+        false => _ = database.close().await,
+    }
+    drop(listening);
+    outcome
 }
 
 /// Runs a command.

@@ -1,6 +1,6 @@
 //! `dbkeep query SQL`
 
-use super::{Context, open};
+use super::{Context, with_open};
 use crate::args::Query;
 use crate::error::{Error, Location, Result};
 use crate::exit_code::ExitCode;
@@ -20,11 +20,9 @@ pub(super) async fn run(context: &Context, args: &Query) -> Result<ExitCode> {
         // A read-only transaction alone is not enough: a statement that commits before it begins would be free of it.
         settings.options.read_only = true;
     }
-    let database = open(settings).await?;
     let params: Vec<Value> = args.params.iter().map(|text| Value::Text(text.clone())).collect();
-    let outcome = execute(context, args, &database, &sql, &params).await;
-    database.close().await;
-    outcome.map(|()| ExitCode::Done)
+    with_open(context, settings, async |database| execute(context, args, database, &sql, &params).await).await?;
+    Ok(ExitCode::Done)
 }
 
 async fn execute(

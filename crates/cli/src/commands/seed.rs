@@ -1,6 +1,6 @@
 //! `dbkeep seed`
 
-use super::{Context, database_name};
+use super::{Context, database_name, with_open};
 use crate::args::Seed;
 use crate::config::Config;
 use crate::confirm::confirm;
@@ -16,10 +16,11 @@ use std::sync::Arc;
 pub(super) async fn run(context: &Context, args: &Seed) -> Result<ExitCode> {
     let config = context.config()?;
     let seeds = seeds(&config)?.progress(Arc::new(Shown { output: context.output }));
-    let database = config.open().await?;
-    let outcome = work(context, &config, args, &seeds, &database).await;
-    database.close().await;
-    outcome.map(|()| ExitCode::Done)
+    with_open(context, config.settings()?.clone(), async |database| {
+        work(context, &config, args, &seeds, database).await
+    })
+    .await?;
+    Ok(ExitCode::Done)
 }
 
 async fn work(

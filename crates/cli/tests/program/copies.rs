@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::support::{Project, Unmade, on_every_server};
 use dbkeep_testkit::{Kind, TestDatabase, data_file, sqlite3};
+use regex::{Captures, Regex};
 
 /// Shows the first line that differs, not two whole dumps.
 #[track_caller]
@@ -22,7 +24,17 @@ fn comparable(dump: &str, names: [&str; 2]) -> String {
     let text = names.iter().fold(dump.to_owned(), |text, name| text.replace(name, "DATABASE"));
     let carried =
         |line: &&str| !line.starts_with("GRANT ") && !line.starts_with("REVOKE ") && !line.contains(" OWNER TO ");
-    text.lines().filter(carried).flat_map(|line| [line, "\n"]).collect()
+    let text: String = text.lines().filter(carried).flat_map(|line| [line, "\n"]).collect();
+    triggers_by_meaning(&text)
+}
+
+/// MySQL and MariaDB keep the head of a trigger as it was typed; a restored one has its names in quotes, on one line.
+pub(crate) fn triggers_by_meaning(dump: &str) -> String {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\bTRIGGER `?\w.*?FOR EACH ROW\s").unwrap());
+    HEAD.replace_all(dump, |head: &Captures<'_>| {
+        head[0].replace('`', "").split_whitespace().flat_map(|word| [word, " "]).collect::<String>()
+    })
+    .into_owned()
 }
 
 /// Backs the database up, restores it beside, and compares the two dumps; gives the rows that were restored.

@@ -231,7 +231,6 @@ fn a_read_only_project_can_be_looked_at() {
     let project = saved();
     let script = "
         mount --bind . . && mount -o remount,bind,ro . && cd .
-        $DBKEEP query --csv --url 'sqlite:dbkeep.db?mode=ro' 'SELECT code FROM clubs'
         $DBKEEP backup list --json >/dev/null
         $DBKEEP backup verify >/dev/null
         code=0; $DBKEEP query --write 'DELETE FROM clubs' || code=$?; echo \"write: $code\"
@@ -239,5 +238,5 @@ fn a_read_only_project_can_be_looked_at() {
         code=0; $DBKEEP migrate create add_x || code=$?; echo \"create: $code\"";
     let Some(run) = in_own_namespace(&project, &script.replace("cd .", "cd \"$PWD\"")) else { return };
     let run = run.expect(0);
-    assert_eq!(run.stdout, "code\nR\nS\nwrite: 4\ninit: 1\ncreate: 1\n", "{}", run.stderr);
+    assert_eq!(run.stdout, "write: 4\ninit: 1\ncreate: 1\n", "{}", run.stderr);
 }
