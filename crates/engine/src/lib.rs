@@ -77,4 +77,3 @@ pub use snapshot::{
 };
 pub use stream::RowStream;
 pub use transaction::{Isolation, Transaction, TransactionOptions};
-
