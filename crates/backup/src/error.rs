@@ -113,6 +113,9 @@ impl BackupError {
     /// What to do next.
     pub fn hint(&self) -> Option<&str> {
         match &self.0.cause {
+            Cause::Engine(error) if error.is_connection_lost() && !self.is_connecting() => {
+                Some("is the server still running? its log may say why; run the same again once it is back")
+            }
             Cause::Engine(error) => error.hint(),
             Cause::Vault(error) => error.hint(),
             Cause::Mismatch(_) => Some("run `dbkeep backup verify` to see whether the vault is damaged"),
@@ -133,10 +136,16 @@ impl BackupError {
 
 impl fmt::Display for BackupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(context) = &self.0.context {
-            write!(f, "{context}: ")?;
+        let cause = self.cause().to_string();
+        match &self.0.context {
+            Some(context) => {
+                // Engines name the stream, too, some of them.
+                let named = context.rsplit_once(' ').map_or("", |(_, name)| name);
+                let cause = cause.strip_prefix(named).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&cause);
+                write!(f, "{context}: {cause}")?;
+            }
+            None => f.write_str(&cause)?,
         }
-        self.cause().fmt(f)?;
         match &self.0.aftermath {
             Some(trouble) => write!(f, " (and while cleaning up: {trouble})"),
             None => Ok(()),

@@ -9,7 +9,9 @@ use crate::progress::Progress;
 use crate::state::State;
 use crate::table::{bytes, counted, milliseconds, number, table};
 use comfy_table::Cell;
-use dbkeep_backup::vault::{Listing, Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport};
+use dbkeep_backup::vault::{
+    BackupId, Listing, Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport,
+};
 use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -284,12 +286,20 @@ pub(super) async fn read_back(
     })
     .await?;
     if report.is_ok() && !ids.is_empty() {
-        let state = State::open(config).await?;
-        for id in &ids {
-            state.record_verified(&id.to_string(), Timestamp::now()).await?;
+        // What was found holds, also where it cannot be written down: backups may lie on a medium that is read-only.
+        if let Err(error) = record(config, &ids).await {
+            context.output.warn(format_args!("that they were verified is not recorded: {}", error.message));
         }
     }
     Ok((report, ids.len()))
+}
+
+async fn record(config: &Config, verified: &[BackupId]) -> Result<()> {
+    let state = State::open(config).await?;
+    for id in verified {
+        state.record_verified(&id.to_string(), Timestamp::now()).await?;
+    }
+    Ok(())
 }
 
 async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
