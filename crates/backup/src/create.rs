@@ -11,6 +11,7 @@ use dbkeep::engine::{ByteSink, Error as EngineError, ErrorKind, Snapshot, Snapsh
 use jiff::Timestamp;
 use std::fmt;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// What kind of backup is made. Both kinds read everything, store only what the vault does not hold yet, and are restored
 /// by themselves.
@@ -48,6 +49,9 @@ pub struct CreateOptions {
     pub progress: Option<ProgressFn>,
     /// Called once, with the engine's guess of all bytes, before the first is read.
     pub on_size: Option<std::sync::Arc<dyn Fn(u64) + Send + Sync>>,
+    /// Ends the backup early and without one; asked for while the last bytes are being made permanent, it comes too late,
+    /// and the backup is made.
+    pub stop: CancellationToken,
 }
 
 impl fmt::Debug for CreateOptions {
@@ -63,15 +67,17 @@ impl fmt::Debug for CreateOptions {
 /// there is no backup; what was stored is used by the next one where it is equal.
 ///
 /// # Cancellation
-/// Dropping the future leaves no backup behind.
+/// Dropping the future leaves no backup behind, unless its last step was under way. [`CreateOptions::stop`] leaves no doubt.
 pub async fn create(vault: &Vault, settings: &Settings, options: CreateOptions) -> Result<Summary> {
     let (started_at, since) = (Timestamp::now(), Instant::now());
-    let mut snapshot = settings
-        .options
-        .engine
-        .snapshot(&settings.options, &SnapshotOptions::default())
-        .await
-        .map_err(BackupError::connecting)?;
+    let defaults = SnapshotOptions::default();
+    let mut snapshot = tokio::select! {
+        biased;
+        () = options.stop.cancelled() => return Err(BackupError::stopped()),
+        opened = settings.options.engine.snapshot(&settings.options, &defaults) => {
+            opened.map_err(BackupError::connecting)?
+        }
+    };
     if let Some(on_size) = &options.on_size {
         on_size(snapshot.info().streams.iter().filter_map(|stream| stream.estimated_bytes).sum());
     }
@@ -86,7 +92,12 @@ pub async fn create(vault: &Vault, settings: &Settings, options: CreateOptions) 
         let vault = vault.clone();
         blocking(move || Ok(vault.write(write_options)?)).await?
     };
-    let manifest = match read_all(&mut *snapshot, &writer).await {
+    let read = tokio::select! {
+        biased;
+        () = options.stop.cancelled() => Err(BackupError::stopped()),
+        outcome = read_all(&mut *snapshot, &writer) => outcome,
+    };
+    let manifest = match read {
         Ok((streams, tables)) => {
             // The snapshot's last word comes before the commit: it may still say that what was read cannot be trusted.
             let info = snapshot.info().clone();

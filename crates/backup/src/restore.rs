@@ -118,7 +118,14 @@ impl RestorePlan {
         if let Err(error) = self.load_all(&mut *target, vault, &run).await {
             return Err(match target.abort().await {
                 Ok(()) => error,
-                Err(trouble) => error.with_aftermath(trouble),
+                Err(trouble) => {
+                    let (database, trouble) = (&self.target.database, trouble.to_string());
+                    let known = trouble.contains(database.as_str());
+                    error.with_aftermath(match known {
+                        true => trouble,
+                        false => format!("{database} may still hold a part of the restore: {trouble}"),
+                    })
+                }
             });
         }
         target.finish().await?;

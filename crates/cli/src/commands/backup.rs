@@ -153,7 +153,10 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
             progress.set(now.bytes_read);
         }
     }));
+    options.stop = context.stop.token().clone();
+    let listening = context.stop.listen();
     let summary = Box::pin(create(&vault, settings, options)).await;
+    drop(listening);
     if let Some(progress) = progress.get() {
         progress.finish();
     }
