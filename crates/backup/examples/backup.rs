@@ -5,7 +5,7 @@
 
 use dbkeep::{Database, Settings};
 use dbkeep_backup::vault::{Passphrase, Vault, VaultOptions, VerifyOptions};
-use dbkeep_backup::{BackupError, CreateOptions, Kind, RestoreRun, blocking, create, plan};
+use dbkeep_backup::{BackupError, CreateOptions, Kind, RestorePlan, RestoreRun, blocking, create, find};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A plan first, which touches nothing; then the restore, which reads everything back and compares.
     let target = Settings::from_url(&url("copy.db"))?;
-    let plan = plan(&vault, "latest", &target).await?;
+    let plan = RestorePlan::new(&find(&vault, "latest", db.settings()).await?, &target)?;
     println!("restoring {} rows of {}", plan.manifest().rows(), plan.manifest().product);
     let report = plan.apply(&vault, RestoreRun::default()).await?;
     println!("equal to the backup: {:?}", report.digests_match);

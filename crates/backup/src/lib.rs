@@ -4,7 +4,7 @@
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
 //! use dbkeep::{Database, Settings};
 //! use dbkeep_backup::vault::{Passphrase, Vault, VaultOptions};
-//! use dbkeep_backup::{CreateOptions, RestoreRun, create, plan};
+//! use dbkeep_backup::{CreateOptions, RestorePlan, RestoreRun, create, find};
 //! # let folder = tempfile::tempdir()?;
 //! # let url = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
 //!
@@ -16,7 +16,8 @@
 //! assert_eq!((backup.tables, backup.rows), (1, 1));
 //!
 //! let target = Settings::from_url(&url("copy.db"))?;
-//! let report = plan(&vault, "latest", &target).await?.apply(&vault, RestoreRun::default()).await?;
+//! let latest = find(&vault, "latest", db.settings()).await?;
+//! let report = RestorePlan::new(&latest, &target)?.apply(&vault, RestoreRun::default()).await?;
 //! assert_eq!(report.digests_match, Some(true));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
@@ -25,6 +26,7 @@
 mod create;
 mod digest;
 mod error;
+mod find;
 mod manifest;
 mod proof;
 mod restore;
@@ -33,8 +35,9 @@ pub mod vault;
 pub use create::{CreateOptions, Kind, create};
 pub use digest::{LineDigester, ParseDigestError, RowDigest, TruncatedRow};
 pub use error::{BackupError, Result};
+pub use find::find;
 pub use manifest::{FORMAT, Manifest, StoredStream, Summary, TableRows};
-pub use restore::{RestorePlan, RestoreReport, RestoreRun, plan};
+pub use restore::{RestorePlan, RestoreReport, RestoreRun};
 
 /// Runs work of the vault, which blocks, off the runtime's workers.
 ///

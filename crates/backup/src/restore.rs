@@ -67,25 +67,27 @@ pub struct RestoreReport {
     pub digests_match: Option<bool>,
 }
 
-/// Plans the restore of a backup into the database named by `target`. Nothing is touched.
-///
-/// # Errors
-/// When there is no such backup, its manifest cannot be read, or it is of another engine than the target.
-pub async fn plan(vault: &Vault, which: &str, target: &Settings) -> Result<RestorePlan> {
-    let (vault, which) = (vault.clone(), which.to_owned());
-    let record: BackupRecord = blocking(move || Ok(vault.find(&which)?)).await?;
-    let manifest = Manifest::from_json(&record.manifest)?;
-    let engine = target.options.engine.name();
-    if manifest.engine != engine {
-        return Err(BackupError::unfit(
-            format!("the backup {} is of a {} database and the target is {engine}", record.id.short(), manifest.engine),
-            "restore it into the same engine; only there is the copy exact",
-        ));
-    }
-    Ok(RestorePlan { id: record.id, manifest, target: target.options.clone() })
-}
-
 impl RestorePlan {
+    /// Plans the restore of a backup into the database named by `target`. Nothing is touched.
+    ///
+    /// # Errors
+    /// When the backup's manifest cannot be read, or it is of another engine than the target.
+    pub fn new(backup: &BackupRecord, target: &Settings) -> Result<Self> {
+        let manifest = Manifest::from_json(&backup.manifest)?;
+        let engine = target.options.engine.name();
+        if manifest.engine != engine {
+            return Err(BackupError::unfit(
+                format!(
+                    "the backup {} is of a {} database and the target is {engine}",
+                    backup.id.short(),
+                    manifest.engine
+                ),
+                "restore it into the same engine; only there is the copy exact",
+            ));
+        }
+        Ok(Self { id: backup.id, manifest, target: target.options.clone() })
+    }
+
     /// The backup's manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

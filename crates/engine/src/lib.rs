@@ -75,5 +75,5 @@ pub use snapshot::{
     ByteSink, ByteSource, Digesting, Position, Restore, RestoreOptions, Snapshot, SnapshotInfo, SnapshotOptions,
     StreamKind, StreamSpec,
 };
-pub use stream::RowStream;
+pub use stream::{RowStream, Streamed};
 pub use transaction::{Isolation, Transaction, TransactionOptions};

@@ -2,12 +2,21 @@
 
 use crate::standing::Standing;
 use crate::watch::Watch;
-use crate::{Column, Result, Row};
+use crate::{Column, Executed, Result, Row};
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+/// What a driver's stream gives: every row, and last what the statement did.
+#[derive(Debug, Clone)]
+pub enum Streamed {
+    /// A row.
+    Row(Row),
+    /// What the statement did, after which nothing comes.
+    End(Executed),
+}
 
 /// The rows of a query, one at a time, with bounded memory however many there are.
 ///
@@ -16,17 +25,18 @@ use std::task::{Context, Poll};
 /// cannot do that.
 pub struct RowStream<'c> {
     columns: Arc<[Column]>,
-    rows: BoxStream<'c, Result<Row>>,
+    rows: BoxStream<'c, Result<Streamed>>,
     standing: Option<&'c mut Standing>,
     watch: Option<Watch<'static>>,
     read: u64,
     is_over: bool,
+    executed: Option<Executed>,
 }
 
 impl<'c> RowStream<'c> {
     /// A stream from a driver's own one.
-    pub fn new(columns: Arc<[Column]>, rows: BoxStream<'c, Result<Row>>) -> Self {
-        Self { columns, rows, standing: None, watch: None, read: 0, is_over: false }
+    pub fn new(columns: Arc<[Column]>, rows: BoxStream<'c, Result<Streamed>>) -> Self {
+        Self { columns, rows, standing: None, watch: None, read: 0, is_over: false, executed: None }
     }
 
     /// Keeps the connection and its observer posted. A connection that hears nothing of the end knows that the stream was
@@ -40,6 +50,12 @@ impl<'c> RowStream<'c> {
     /// The columns of every row.
     pub fn columns(&self) -> &Arc<[Column]> {
         &self.columns
+    }
+
+    /// What the statement did, as [`Connection::execute`](crate::Connection::execute) says it: known once the stream has ended
+    /// without an error.
+    pub fn executed(&self) -> Option<Executed> {
+        self.executed
     }
 
     /// The next row, or `None` after the last and after an error.
@@ -61,22 +77,18 @@ impl Stream for RowStream<'_> {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let polled = self.rows.as_mut().poll_next(context);
-        match &polled {
-            Poll::Pending => {}
-            Poll::Ready(Some(Ok(_))) => self.read += 1,
-            Poll::Ready(Some(Err(error))) => {
-                self.is_over = true;
-                if let Some(watch) = self.watch.take() {
-                    watch.failed(error);
-                }
-                // Still in flight: whether the server has anything left to say, the driver knows.
-                if let Some(standing) = self.standing.as_deref_mut() {
-                    standing.failed(error);
-                }
+        let polled = std::task::ready!(self.rows.as_mut().poll_next(context)).transpose();
+        Poll::Ready(match polled {
+            Ok(Some(Streamed::Row(row))) => {
+                self.read += 1;
+                Some(Ok(row))
             }
-            Poll::Ready(None) => {
+            Ok(ended) => {
                 self.is_over = true;
+                self.executed = match ended {
+                    Some(Streamed::End(executed)) => Some(executed),
+                    _ => None,
+                };
                 let rows = self.read;
                 if let Some(watch) = self.watch.take() {
                     watch.done(rows);
@@ -84,9 +96,20 @@ impl Stream for RowStream<'_> {
                 if let Some(standing) = self.standing.as_deref_mut() {
                     standing.in_flight = false;
                 }
+                None
             }
-        }
-        polled
+            Err(error) => {
+                self.is_over = true;
+                if let Some(watch) = self.watch.take() {
+                    watch.failed(&error);
+                }
+                // Still in flight: whether the server has anything left to say, the driver knows.
+                if let Some(standing) = self.standing.as_deref_mut() {
+                    standing.failed(&error);
+                }
+                Some(Err(error))
+            }
+        })
     }
 }
 

@@ -89,41 +89,14 @@ impl Vault {
         let not_found = |message: String| {
             VaultError::new(VaultErrorKind::NotFound, message).with_hint("`dbkeep backup list` shows what there is")
         };
-        let wanted = if which == "latest" { String::new() } else { which.to_ascii_lowercase() };
-        if which.is_empty() {
-            return Err(not_found("no backup is named".into()));
+        match which {
+            "" => return Err(not_found("no backup is named".into())),
+            "latest" => return self.latest(|_| true),
+            _ => {}
         }
-        let mut ids: Vec<Id> = self.store.list(FileType::Snapshot)?.into_iter().map(|(id, _)| id).collect();
-        ids.retain(|id| id.to_hex().starts_with(&wanted));
+        let wanted = which.to_ascii_lowercase();
+        let (snapshots, damaged) = self.snapshots(|id| id.to_hex().starts_with(&wanted))?;
         let blobs = self.blobs()?;
-        let mut snapshots = Vec::new();
-        let mut damaged = Vec::new();
-        for id in ids {
-            match read_snapshot(&*self.store, &self.sealer, &id) {
-                Ok(snapshot) => snapshots.push(snapshot),
-                Err(err) if err.kind() == VaultErrorKind::Damaged => damaged.push(err),
-                // Removed since it was listed.
-                Err(err) if err.kind() == VaultErrorKind::NotFound => {}
-                Err(err) => return Err(err),
-            }
-        }
-        snapshots.sort_by_key(|snapshot| (snapshot.time.timestamp(), snapshot.id));
-        if which == "latest" {
-            // A record that cannot be read at all has no time; it is no reason to restore nothing.
-            while let Some(snapshot) = snapshots.pop() {
-                match blobs.record(&snapshot) {
-                    Ok(Some(record)) => return Ok(record),
-                    Ok(None) => {}
-                    Err(err) => {
-                        let id = BackupId(*snapshot.id).short();
-                        return Err(
-                            err.with_hint(format!("this is the latest backup, {id}; name an earlier one by its id"))
-                        );
-                    }
-                }
-            }
-            return Err(damaged.pop().unwrap_or_else(|| not_found(format!("`{}` holds no backup", self.location()))));
-        }
         let mut found = Vec::new();
         for snapshot in &snapshots {
             found.extend(blobs.record(snapshot).transpose());
@@ -134,6 +107,53 @@ impl Vault {
             (None, _) => Err(not_found(format!("there is no backup `{which}`"))),
             _ => Err(not_found(format!("several backups begin with `{which}`"))),
         }
+    }
+
+    /// The newest backup that is wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultErrorKind::NotFound`] when there is none; [`Damaged`](VaultErrorKind::Damaged) when one that is newer cannot be
+    /// read, so that nobody can say whether it is wanted: what is called the latest is never quietly an earlier one.
+    pub fn latest(&self, mut wanted: impl FnMut(&BackupRecord) -> bool) -> Result<BackupRecord, VaultError> {
+        let (mut snapshots, mut damaged) = self.snapshots(|_| true)?;
+        let blobs = self.blobs()?;
+        // A record that cannot be read at all has no time; it is no reason to restore nothing.
+        while let Some(snapshot) = snapshots.pop() {
+            match blobs.record(&snapshot) {
+                Ok(Some(record)) if wanted(&record) => return Ok(record),
+                Ok(_) => {}
+                Err(err) => {
+                    let id = BackupId(*snapshot.id).short();
+                    return Err(
+                        err.with_hint(format!("this is the latest backup, {id}; name an earlier one by its id"))
+                    );
+                }
+            }
+        }
+        Err(damaged.pop().unwrap_or_else(|| {
+            VaultError::new(VaultErrorKind::NotFound, format!("`{}` holds no such backup", self.location()))
+                .with_hint("`dbkeep backup list` shows what there is")
+        }))
+    }
+
+    /// The records with these ids, in the order of time, and what is wrong with those that cannot be read.
+    fn snapshots(&self, wanted: impl Fn(&Id) -> bool) -> Result<(Vec<SnapshotFile>, Vec<VaultError>), VaultError> {
+        let (mut snapshots, mut damaged) = (Vec::new(), Vec::new());
+        for (id, _) in self.store.list(FileType::Snapshot)? {
+            if !wanted(&id) {
+                continue;
+            }
+            match read_snapshot(&*self.store, &self.sealer, &id) {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(err) if err.kind() == VaultErrorKind::Damaged => damaged.push(err),
+                // Removed since it was listed.
+                Err(err) if err.kind() == VaultErrorKind::NotFound => {}
+                Err(err) => return Err(err),
+            }
+        }
+        snapshots.sort_by_key(|snapshot| (snapshot.time.timestamp(), snapshot.id));
+        Ok((snapshots, damaged))
     }
 
     /// The manifest of a backup, byte for byte. `which` as for [`find`](Self::find).

@@ -12,7 +12,7 @@ use comfy_table::Cell;
 use dbkeep_backup::vault::{
     BackupId, Listing, Passphrase, Vault, VaultErrorKind, VaultOptions, VerifyOptions, VerifyReport,
 };
-use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create};
+use dbkeep_backup::{BackupError, CreateOptions, Kind, Summary, blocking, create, find};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -164,7 +164,7 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
 }
 
 /// A database's name: of one that is a file, without its folders.
-fn file_name(database: &str) -> &str {
+pub(super) fn file_name(database: &str) -> &str {
     database.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(database)
 }
 
@@ -270,15 +270,14 @@ pub(super) async fn read_back(
     which: Option<&str>,
 ) -> Result<(VerifyReport, usize)> {
     let vault = vault(config, false).await?;
-    let (which, output) = (which.map(str::to_owned), context.output);
+    let output = context.output;
+    let mut options = VerifyOptions::default();
+    if let Some(which) = which {
+        options.backup = Some(find(&vault, which, &config.connection()?.settings).await?.id);
+    }
     let (ids, report) = blocking(move || {
-        let mut options = VerifyOptions::default();
-        let ids = match which {
-            Some(which) => {
-                let id = vault.find(&which)?.id;
-                options.backup = Some(id);
-                vec![id]
-            }
+        let ids = match options.backup {
+            Some(id) => vec![id],
             None => vault.list()?.backups.iter().map(|backup| backup.id).collect(),
         };
         let progress = Arc::new(OnceLock::<Progress>::new());

@@ -1,11 +1,13 @@
 //! `dbkeep query SQL`
 
-use super::{Context, with_open};
+use super::{Context, database_name, with_open};
 use crate::args::Query;
+use crate::config::Environment;
+use crate::confirm::confirm;
 use crate::error::{Error, Location, Result};
 use crate::exit_code::ExitCode;
 use crate::output::Output;
-use crate::table::table;
+use crate::table::{counted, table};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use dbkeep::engine::{Column, Location as Place};
@@ -15,7 +17,14 @@ use std::io::{Read, Write};
 
 pub(super) async fn run(context: &Context, args: &Query) -> Result<ExitCode> {
     let sql = text(&args.sql)?;
-    let mut settings = context.config()?.settings()?.clone();
+    let config = context.config()?;
+    let mut settings = config.settings()?.clone();
+    if args.write && config.environment == Environment::Production {
+        // Elsewhere --write is consent enough.
+        let name = database_name(&config)?;
+        let what = format!("run a statement that may change data in {name}");
+        confirm(&context.output, &config, &context.consent, &what, &name)?;
+    }
     if !args.write && settings.options.engine.location() != Place::File {
         // A read-only transaction alone is not enough: a statement that commits before it begins would be free of it.
         settings.options.read_only = true;
@@ -112,7 +121,7 @@ impl From<std::io::Error> for Trouble {
 
 async fn print(context: &Context, args: &Query, rows: &mut RowStream<'_>) -> Result<(), Trouble> {
     let written = match (context.output.json, args.csv) {
-        (true, _) => as_json(&context.output, rows).await,
+        (true, _) => as_json(&context.output, rows, args.write).await,
         (_, true) => as_csv(&context.output, rows).await,
         _ => as_table(&context.output, rows).await,
     };
@@ -131,7 +140,7 @@ async fn as_table(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Troub
     let mut count = 0u64;
     if columns.is_empty() {
         while rows.next().await.transpose()?.is_some() {}
-        output.note("done");
+        output.note(affected(rows).unwrap_or_else(|| "done".to_owned()));
         return Ok(());
     }
     let mut window: Vec<Row> = Vec::new();
@@ -149,8 +158,17 @@ async fn as_table(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Troub
             break;
         }
     }
-    output.note(format_args!("{count} {}", if count == 1 { "row" } else { "rows" }));
+    output.note(counted(count, "row"));
+    if let Some(affected) = affected(rows) {
+        output.note(affected);
+    }
     Ok(())
+}
+
+/// How many rows a statement changed, of one that changed any.
+fn affected(rows: &RowStream<'_>) -> Option<String> {
+    let changed = rows.executed().map_or(0, |executed| executed.rows_affected);
+    (changed > 0).then(|| format!("{} affected", counted(changed, "row")))
 }
 
 fn drawn(columns: &[Column], rows: &[Row]) -> comfy_table::Table {
@@ -243,13 +261,16 @@ async fn as_csv(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Trouble
             writer = csv::Writer::from_writer(Vec::new());
         }
         if row.is_none() {
+            if let Some(affected) = affected(rows) {
+                output.note(affected);
+            }
             return Ok(());
         }
     }
 }
 
 /// One document, written row by row, so that memory stays flat.
-async fn as_json(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Trouble> {
+async fn as_json(output: &Output, rows: &mut RowStream<'_>, write: bool) -> Result<(), Trouble> {
     let names: Vec<_> = rows.columns().iter().map(|column| column.name.clone()).collect();
     let mut buffer = format!("{{\"columns\":{},\"rows\":[", json!(names));
     let mut first = true;
@@ -261,7 +282,12 @@ async fn as_json(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Troubl
             let cells: Vec<String> = row.values().iter().map(encoded).collect();
             buffer.push_str(&format!("[{}]", cells.join(",")));
         } else {
-            buffer.push_str(if first { "]}\n" } else { "\n]}\n" });
+            buffer.push_str(if first { "]" } else { "\n]" });
+            // Beside the fields that every result has, for statements that were allowed to change data.
+            if let (true, Some(executed)) = (write, rows.executed()) {
+                buffer.push_str(&format!(",\"rows_affected\":{}", executed.rows_affected));
+            }
+            buffer.push_str("}\n");
         }
         if row.is_none() || buffer.len() > 64 * 1024 {
             output.stdout().write_all(buffer.as_bytes())?;

@@ -1,6 +1,6 @@
 //! `dbkeep restore`
 
-use super::backup::{short, vault};
+use super::backup::{file_name, short, vault};
 use super::{Context, database_name};
 use crate::args::Restore;
 use crate::config::Config;
@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::table::{bytes, counted, milliseconds, number, table};
 use comfy_table::Cell;
 use dbkeep::Settings;
-use dbkeep_backup::{RestorePlan, RestoreReport, RestoreRun, plan};
+use dbkeep_backup::{RestorePlan, RestoreReport, RestoreRun, find};
 use owo_colors::OwoColorize;
 use serde_json::json;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ pub(super) async fn run(context: &Context, args: &Restore) -> Result<ExitCode> {
     let config = context.config()?;
     let target = target(&config, args)?;
     let vault = vault(&config, false).await?;
-    let plan = plan(&vault, &args.id, &target).await?;
+    let backup = find(&vault, &args.id, &config.connection()?.settings).await?;
+    let plan = RestorePlan::new(&backup, &target)?;
     if args.dry_run {
         print_plan(context, &plan, &target)?;
         return Ok(ExitCode::Done);
@@ -32,7 +33,11 @@ pub(super) async fn run(context: &Context, args: &Restore) -> Result<ExitCode> {
             &context.output,
             &config,
             &context.consent,
-            &format!("restore backup {} into {name}", short(&plan.id().to_string())),
+            &format!(
+                "restore backup {} of {} into {name}",
+                short(&plan.id().to_string()),
+                file_name(&plan.manifest().database)
+            ),
             &name,
         )?;
     }

@@ -189,3 +189,32 @@ fn backups_run_at_the_same_time_without_harm() {
     assert_eq!(project.backups().len(), 5);
     project.run(&["backup", "verify"]).expect(0);
 }
+
+#[test]
+fn the_latest_backup_is_the_latest_of_the_database_that_is_meant() {
+    let project = club();
+    let url = |name: &str| format!("sqlite:{name}.db");
+    let (own, other, third) = (url("dbkeep"), url("other"), url("third"));
+    let back_up = |url: &str| project.run(&["--url", url, "backup", "--json"]).expect(0).json()["id"].clone();
+    let planned = |url: &str| {
+        let plan = project.run(&["--url", url, "restore", "--dry-run", "--into", "sqlite:copy.db", "--json"]).expect(0);
+        plan.json()["id"].clone()
+    };
+    let first = back_up(&own);
+    // The only database there is a backup of is meant, whatever it is to be called now.
+    assert_eq!(planned(&own), first);
+    assert_eq!(planned(&other), first);
+
+    project.run(&["--url", &other, "query", "--write", "CREATE TABLE others (id INTEGER PRIMARY KEY)"]).expect(0);
+    let newest = back_up(&other);
+    assert_eq!(planned(&own), first, "not the newest of all");
+    assert_eq!(planned(&other), newest);
+    for command in [&["restore", "--into", "sqlite:copy.db"][..], &["backup", "verify", "latest"]] {
+        let run = project.run(&[&["--url", &third][..], command].concat()).expect(5);
+        assert!(run.stderr.contains("the latest may be one of several databases'"), "{}", run.stderr);
+        assert!(run.stderr.contains("help: name the backup by its id"), "{}", run.stderr);
+    }
+    assert!(!project.path("copy.db").exists());
+    let id = first.as_str().unwrap();
+    project.run(&["--url", &third, "restore", id, "--into", "sqlite:copy.db"]).expect(0);
+}

@@ -48,7 +48,15 @@ fn on(kind: Kind) {
     ];
     let mut all = String::new();
     for (what, url, code) in cases {
-        let run = project.run(&["query", "SELECT 1", "--url", &url]).expect(code);
+        let mut run = project.run(&["query", "SELECT 1", "--url", &url]).expect(code);
+        // MySQL asks for a plugin taken at random where there is no such account.
+        for _ in 0..100 {
+            if !run.stderr.contains("asks for the authentication plugin sha256_password") {
+                break;
+            }
+            assert!(run.stderr.contains("help: check the user's name"), "{}", run.stderr);
+            run = project.run(&["query", "SELECT 1", "--url", &url]).expect(code);
+        }
         assert_eq!(run.stdout, "", "{what}");
         all.push_str(&format!("{what}\n{}\n", told(&run, &project, &server).replace(name, "<database>")));
         for arguments in

@@ -52,7 +52,10 @@ fn a_restore_into_the_configured_database_wants_its_name_in_production() {
 fn the_environment_says_production_too_and_wins_over_the_file() {
     let project = Project::sqlite().with("DBKEEP_ENV", "production");
     project.write("seeds/clubs.csv", "code\nR\n");
-    project.write_query("CREATE TABLE clubs (code TEXT PRIMARY KEY)");
+    let create = "CREATE TABLE clubs (code TEXT PRIMARY KEY)";
+    project.run(&["query", "--write", "--yes", create]).expect(5);
+    project.run(&["query", "--write", "--confirm", "dbkeep.db", create]).expect(0);
+    project.run(&["query", "SELECT * FROM clubs"]).expect(0);
     project.run(&["seed", "--fresh", "--yes"]).expect(5);
 }
 

@@ -118,9 +118,19 @@ fn without_write_nothing_can_be_changed_on_any_engine() {
 fn a_change_says_how_many_rows_it_touched() {
     let project = people();
     let run = project.run(&["query", "--write", "UPDATE people SET born = NULL"]).expect(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", "2 rows affected\n"));
+    let run = project.run(&["query", "--write", "DROP TABLE IF EXISTS none"]).expect(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", "done\n"));
     let run = project.run(&["query", "--write", "INSERT INTO people (name) VALUES ('Emmy') RETURNING id"]).expect(0);
-    assert_eq!(run.told(&project), " id\n─\n  3\n--- stderr\n1 row\n-> 0\n");
+    assert_eq!(run.told(&project), " id\n─\n  3\n--- stderr\n1 row\n1 row affected\n-> 0\n");
+    let run = project.run(&["query", "--write", "--json", "DELETE FROM people WHERE id < 3"]).expect(0);
+    assert_eq!(run.stdout, "{\"columns\":[],\"rows\":[],\"rows_affected\":2}\n");
+    for database in on_every_server() {
+        let project = Project::on(&database.url());
+        database.sql("CREATE TABLE people (id INTEGER PRIMARY KEY); INSERT INTO people VALUES (1), (2)");
+        let run = project.run(&["query", "--write", "DELETE FROM people"]).expect(0);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", "2 rows affected\n"));
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! One connection to MySQL or MariaDB.
 
 use super::dialect::{Flavor, MySqlDialect};
-use super::link::{Greeting, Link};
+use super::link::{Greeting, Link, Next};
 use super::session::Session;
 use super::statement::{self, Request, Surroundings};
 use super::{catalog, errors, locks, probe, role};
 use crate::{
     Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
-    Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
+    Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -125,8 +125,8 @@ impl Driver for MySqlConnection {
         let rows = stream::unfold(Some((&mut self.link, shape)), |reading| async {
             let (link, shape) = reading?;
             match link.next_row().await {
-                Ok(None) => None,
-                Ok(Some(row)) => Some((shape.row(row), Some((link, shape)))),
+                Ok(Next::Row(row)) => Some((shape.row(row).map(Streamed::Row), Some((link, shape)))),
+                Ok(Next::End(executed)) => Some((Ok(Streamed::End(executed)), None)),
                 Err(error) => Some((Err(error), None)),
             }
         });

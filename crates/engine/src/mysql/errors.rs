@@ -81,6 +81,17 @@ fn of_client(error: DriverError) -> Error {
     match &error {
         DriverError::NoClientSslFlagFromServer => Error::new(ErrorKind::Tls, "the server offers no encryption")
             .with_hint("tls=prefer or tls=disable connects without it"),
+        // MySQL hides which accounts exist: of one that does not it asks for one of its own plugins, taken at random.
+        // https://www.chatdba.com/blog/troubleshooting-mysql-authentication-warnings-deprecated-plugins-and-bug-analysis
+        DriverError::UnknownAuthPlugin { name } if name == "sha256_password" => Error::new(
+            ErrorKind::Authentication,
+            "access denied, in all likelihood: the server asks for the authentication plugin sha256_password, which is not \
+             known here",
+        )
+        .with_hint(
+            "check the user's name: MySQL asks so, at random, where there is no such account; one that has this plugin needs \
+             caching_sha2_password instead",
+        ),
         DriverError::UnknownAuthPlugin { name } => Error::new(
             ErrorKind::Authentication,
             format!("the account uses the authentication plugin {name}, which is not known here"),

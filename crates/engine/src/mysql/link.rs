@@ -5,7 +5,7 @@ use super::dialect::Flavor;
 use super::errors;
 use super::login::{Purpose, connect};
 use super::session::Session;
-use crate::{ConnectOptions, Error, ErrorKind, Result, TransactionState};
+use crate::{ConnectOptions, Error, ErrorKind, Executed, Result, TransactionState};
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt as _;
 use mysql_async::consts::StatusFlags;
@@ -55,6 +55,12 @@ struct Arrived {
 
 /// The form of rows that were not read yet, and their statement if it is to be closed after them.
 pub(super) type Rows = Option<(Wire, Option<Statement>)>;
+
+/// What comes next of a result: a row, or after the last what the statement did.
+pub(super) enum Next {
+    Row(mysql_async::Row),
+    End(Executed),
+}
 
 /// The two forms of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,16 +183,16 @@ impl Link {
     }
 
     /// The next row left unread. After the last, and after an error, nothing is left.
-    pub(super) async fn next_row(&mut self) -> Result<Option<mysql_async::Row>> {
+    pub(super) async fn next_row(&mut self) -> Result<Next> {
         let State::Ready(conn) = &mut self.state else { return Err(gone()) };
-        let Some(wire) = self.unread else { return Ok(None) };
+        let Some(wire) = self.unread else { return Ok(Next::End(Executed::default())) };
         let row = match wire {
             Wire::Text => QueryResult::<'_, '_, TextProtocol>::new(&mut *conn).next().await,
             Wire::Binary => QueryResult::<'_, '_, BinaryProtocol>::new(&mut *conn).next().await,
         };
         self.rows += 1;
         if let Ok(Some(row)) = row {
-            return Ok(Some(row));
+            return Ok(Next::Row(row));
         }
         self.unread = None;
         // A procedure's further results, and what the server says of the transaction: work of its own, so that a caller who
@@ -194,7 +200,7 @@ impl Link {
         let error = row.err().map(errors::of_driver);
         let wire = error.is_none().then_some(wire);
         let rest = self.run(move |conn| read_rest(conn, wire).boxed()).await;
-        error.map_or(rest.map(|()| None), Err)
+        error.map_or(rest.map(Next::End), Err)
     }
 
     /// Brings to an end what a dropped future or stream has left, if need be by killing the statement.
@@ -247,7 +253,7 @@ impl Link {
 
     async fn wind_down(&mut self) {
         self.arrive().await;
-        while let Ok(Some(_)) = self.next_row().await {}
+        while let Ok(Next::Row(_)) = self.next_row().await {}
     }
 
     /// Brings the work under way to its end.
@@ -307,13 +313,14 @@ async fn greeting(conn: &mut Conn, sql: &str) -> Result<Option<(String, String, 
 }
 
 /// Reads what is left behind the last row, or asks for a sign of life where there is nothing to read after an error.
-async fn read_rest(conn: &mut Conn, wire: Option<Wire>) -> Result<()> {
+async fn read_rest(conn: &mut Conn, wire: Option<Wire>) -> Result<Executed> {
     match wire {
         None => conn.ping().await,
         Some(Wire::Text) => QueryResult::<'_, '_, TextProtocol>::new(&mut *conn).drop_result().await,
         Some(Wire::Binary) => QueryResult::<'_, '_, BinaryProtocol>::new(&mut *conn).drop_result().await,
     }
-    .map_err(errors::of_driver)
+    .map_err(errors::of_driver)?;
+    Ok(Executed::new(conn.affected_rows(), conn.last_insert_id()))
 }
 
 /// The state of the transaction after an answer. Errors do not tell it, so the server is asked.

@@ -8,7 +8,7 @@ use super::types::encode::{self, Parameter};
 use super::verb;
 use crate::{
     Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
-    Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState,
+    Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -207,14 +207,16 @@ impl Driver for PostgresConnection {
         let (prepared, rows) = self.start(sql, params).await?;
         let columns = prepared.columns.clone();
         let link = &self.link;
+        let changes_rows = columns.is_empty() || verb::changes_rows(sql);
         let state = Some((Box::pin(rows), prepared));
         let rows = futures_util::stream::unfold(state, move |state| async move {
             let (mut rows, prepared) = state?;
             match rows.try_next().await {
-                Ok(Some(row)) => Some((prepared.row(&row), Some((rows, prepared)))),
+                Ok(Some(row)) => Some((prepared.row(&row).map(Streamed::Row), Some((rows, prepared)))),
                 Ok(None) => {
                     link.watch().settled().await;
-                    None
+                    let changed = rows.rows_affected().filter(|_| changes_rows).unwrap_or(0);
+                    Some((Ok(Streamed::End(Executed::new(changed, None))), None))
                 }
                 Err(error) => Some((Err(link.failed(error).await), None)),
             }

@@ -109,9 +109,14 @@ impl Session {
     }
 
     pub(super) fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
+        self.run_counting(sql, params, &mut Drop)
+    }
+
+    /// Runs one statement to its end and says what it did.
+    pub(super) fn run_counting(&mut self, sql: &str, params: &[Value], take: &mut dyn TakeRows) -> Result<Executed> {
         let before = self.connection.total_changes();
         self.control.forget_inserted();
-        self.run(sql, params, &mut Drop)?;
+        self.run(sql, params, take)?;
         // SQLite's count of changed rows stays as it was when a statement changes none.
         let changed = self.connection.total_changes() != before;
         let rows_affected = if changed { self.connection.changes() } else { 0 };
@@ -129,7 +134,7 @@ impl Session {
     }
 
     /// Runs one statement to its end.
-    pub(super) fn run(&mut self, sql: &str, params: &[Value], take: &mut dyn TakeRows) -> Result<()> {
+    fn run(&mut self, sql: &str, params: &[Value], take: &mut dyn TakeRows) -> Result<()> {
         self.end_read_only()?;
         check_text(sql)?;
         if text::is_empty(sql) {

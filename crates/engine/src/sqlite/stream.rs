@@ -3,7 +3,7 @@
 
 use super::place::{Runner, StopOnDrop};
 use super::session::{Shape, TakeRows};
-use crate::{Column, Error, ErrorKind, Result, Row, RowStream, TransactionState};
+use crate::{Column, Error, ErrorKind, Executed, Result, Row, RowStream, Streamed, TransactionState};
 use dbkeep_sql::Value;
 use futures_core::Stream;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ const MOST_DELAY: Duration = Duration::from_millis(20);
 
 enum Message {
     Rows(Vec<Row>),
-    End(Result<()>, TransactionState),
+    End(Result<Executed>, TransactionState),
 }
 
 /// Starts the statement and waits for its columns.
@@ -40,7 +40,7 @@ pub(super) async fn start<'c>(runner: &'c mut Runner, sql: &str, params: &[Value
             limit: 1,
             since: Instant::now(),
         };
-        let outcome = session.run(&sql, &params, &mut producer);
+        let outcome = session.run_counting(&sql, &params, &mut producer);
         producer.finish(outcome, session.state());
     })?;
     let mut rows = Rows { state: &mut runner.state, receiver, stop, batch: Vec::new().into_iter(), over: false };
@@ -88,7 +88,7 @@ impl Producer {
         sent.map_err(|_| Error::new(ErrorKind::Cancelled, "the stream was dropped"))
     }
 
-    fn finish(mut self, outcome: Result<()>, state: TransactionState) {
+    fn finish(mut self, outcome: Result<Executed>, state: TransactionState) {
         if outcome.is_ok() {
             self.announce();
         }
@@ -146,10 +146,10 @@ struct Rows<'c> {
 }
 
 impl Rows<'_> {
-    fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
+    fn poll_row(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Streamed>>> {
         loop {
             if let Some(row) = self.batch.next() {
-                return Poll::Ready(Some(Ok(row)));
+                return Poll::Ready(Some(Ok(Streamed::Row(row))));
             }
             if self.over {
                 return Poll::Ready(None);
@@ -168,15 +168,13 @@ impl Rows<'_> {
             };
             self.over = true;
             self.stop.disarm();
-            if let Err(error) = outcome {
-                return Poll::Ready(Some(Err(error)));
-            }
+            return Poll::Ready(Some(outcome.map(Streamed::End)));
         }
     }
 }
 
 impl Stream for Rows<'_> {
-    type Item = Result<Row>;
+    type Item = Result<Streamed>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_row(context)

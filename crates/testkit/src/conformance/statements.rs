@@ -120,6 +120,20 @@ pub async fn executed_statements_say_what_they_did(options: &ConnectOptions) {
     assert_eq!(done.rows_affected, 0);
     let done = connection.execute("CREATE TABLE conf_executed_2 (n INTEGER)", &[]).await.expect("a table");
     assert_eq!((done.rows_affected, done.last_insert_id), (0, None));
+    for (sql, affected) in [
+        ("INSERT INTO conf_executed (n) VALUES (8), (9)", 2),
+        ("UPDATE conf_executed SET n = 9 WHERE n >= 8", 2),
+        ("SELECT n FROM conf_executed", 0),
+        ("DELETE FROM conf_executed WHERE n = 9", 2),
+        ("DELETE FROM conf_executed WHERE n = 9", 0),
+    ] {
+        let mut rows = connection.stream(sql, &[]).await.expect("a stream");
+        assert_eq!(rows.executed(), None, "not before the end");
+        while let Some(row) = rows.next().await {
+            row.expect("a row");
+        }
+        assert_eq!(rows.executed().map(|done| done.rows_affected), Some(affected), "{sql}");
+    }
     connection.execute("DROP TABLE conf_executed_2", &[]).await.expect("no table");
     if connection.server().capabilities.insert_returning {
         let rows =

@@ -14,7 +14,7 @@ use compare::{Compared, compare};
 use dbkeep::migrate::{Migrator, Rollback, Up};
 use dbkeep::seed::Seeds;
 use dbkeep::{Database, Decimal, col, params};
-use dbkeep_backup::{Summary, plan};
+use dbkeep_backup::{RestorePlan, Summary, find};
 use dbkeep_monitor::{Status, check_open};
 use owo_colors::OwoColorize;
 use place::Place;
@@ -291,7 +291,8 @@ async fn restore(
     let since = Instant::now();
     let target = place.copy(config.settings()?);
     let vault = backup::vault(config, false).await?;
-    let report = super::restore::restore(context, &vault, plan(&vault, &summary.id, &target).await?, true).await?;
+    let plan = RestorePlan::new(&find(&vault, &summary.id, config.settings()?).await?, &target)?;
+    let report = super::restore::restore(context, &vault, plan, true).await?;
     demand(report.digests_match == Some(true), || "the restored database was not proven".to_owned())?;
     told.step(since, "restore", format!("into {}, {} rows, read back and equal", place.copy_name(), report.rows));
     let since = Instant::now();
