@@ -438,3 +438,42 @@ async fn a_copy_stands_alone_on_mariadb() {
 async fn a_copy_stands_alone_on_mysql() {
     a_copy_stands_alone(Kind::Mysql).await;
 }
+
+async fn an_account_that_may_not_make_functions_is_told_before_a_row_is_loaded(kind: Kind) {
+    let Some(server) = private_server(kind, &["log-bin=log", "server-id=1", "log-bin-trust-function-creators=0"])
+    else {
+        return;
+    };
+    let database = server.fresh_database();
+    let name = database.name();
+    server.client().run(
+        "",
+        &format!("CREATE USER ordinary IDENTIFIED BY 'ordinary'; GRANT ALL ON `{name}%`.* TO ordinary; USE {name}; CREATE TABLE t (id INT); INSERT INTO t VALUES (1)"),
+    );
+    let target: ConnectOptions =
+        server.url_as("ordinary", "ordinary", server.host(), &format!("{name}_new")).parse().unwrap();
+    // Without functions and triggers there is nothing to be trusted with.
+    let copy = take(&options(&database)).await;
+    put(&target, &copy).await;
+    database.sql(&format!("DROP DATABASE {name}_new; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = 2"));
+    let copy = take(&options(&database)).await;
+    let restore = RestoreOptions::new(copy.info.settings.clone());
+    let error = target.engine.restore(&target, &restore).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert!(error.to_string().contains("functions or triggers cannot be made here"), "{error}");
+    assert!(error.hint().unwrap().contains("log_bin_trust_function_creators=1"), "{error:?}");
+    assert!(!target.engine.database_exists(&target).await.unwrap());
+    server.client().run("", "SET GLOBAL log_bin_trust_function_creators = 1");
+    put(&target, &copy).await;
+    database.sql(&format!("DROP DATABASE {name}_new"));
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_make_functions_is_told_before_a_row_is_loaded_on_mariadb() {
+    an_account_that_may_not_make_functions_is_told_before_a_row_is_loaded(Kind::Mariadb).await;
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_make_functions_is_told_before_a_row_is_loaded_on_mysql() {
+    an_account_that_may_not_make_functions_is_told_before_a_row_is_loaded(Kind::Mysql).await;
+}

@@ -7,7 +7,7 @@ mod target;
 use super::dialect::{Flavor, MySqlDialect};
 use super::errors::{self, of_driver};
 use super::login::{Purpose, connect};
-use super::snapshot::{ENCODING, FORMS, Form};
+use super::snapshot::{ENCODING, FORMS, Form, NEEDS_TRUST};
 use super::{link, quoted};
 use crate::{
     ByteSource, ConnectOptions, Error, ErrorKind, Restore, RestoreOptions, Result, StreamKind, StreamSpec, Version,
@@ -44,7 +44,7 @@ pub(super) async fn open(options: &ConnectOptions, wanted: &RestoreOptions) -> R
         longest_packet: 0,
         created,
     };
-    match restore.set_up(&name).await {
+    match restore.set_up(&name, wanted).await {
         Ok(()) => Ok(restore),
         Err(error) => {
             // The first error counts; an empty database that stays behind is named.
@@ -57,7 +57,7 @@ pub(super) async fn open(options: &ConnectOptions, wanted: &RestoreOptions) -> R
 }
 
 impl MySqlRestore {
-    async fn set_up(&mut self, name: &str) -> Result<()> {
+    async fn set_up(&mut self, name: &str, wanted: &RestoreOptions) -> Result<()> {
         let conn = self.conn.as_mut().ok_or_else(link::gone)?;
         let row: Option<(String, String, i64, usize)> = conn
             .query_first("SELECT VERSION(), @@version_comment, @@local_infile, @@max_allowed_packet")
@@ -92,6 +92,9 @@ impl MySqlRestore {
         }
         // Not for every account to set either. With fewer warnings kept, those that cannot be seen are an error.
         let _ = conn.query_drop("SET SESSION max_error_count = 65535").await;
+        if wanted.settings.contains_key(NEEDS_TRUST) {
+            target::is_trusted(conn).await?;
+        }
         Ok(())
     }
 

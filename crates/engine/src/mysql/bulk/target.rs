@@ -1,6 +1,6 @@
 //! The database a restore goes into.
 
-use super::super::errors::{of_driver, of_statement};
+use super::super::errors::{of_driver, of_server, of_statement};
 use super::super::quoted;
 use crate::{Error, ErrorKind, RestoreOptions, Result};
 use mysql_async::Conn;
@@ -10,6 +10,21 @@ use mysql_async::prelude::Queryable as _;
 const CONTENT: &str = "SELECT table_type AS kind, table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() \
     UNION ALL SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE() \
     UNION ALL SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = DATABASE()";
+
+/// Makes sure that functions and triggers can be made, before the first row is loaded: where there is a binary log, that takes
+/// trust, and the server says so only when the first is made.
+pub(super) async fn is_trusted(conn: &mut Conn) -> Result<()> {
+    const TRIAL: &str = "CREATE FUNCTION dbkeep_trial() RETURNS INT DETERMINISTIC NO SQL RETURN 1";
+    match conn.query_drop(TRIAL).await {
+        Ok(()) => conn.query_drop("DROP FUNCTION dbkeep_trial").await.map_err(of_driver),
+        Err(mysql_async::Error::Server(error)) if error.code == 1419 => {
+            Err(of_server(&error).context("the backup's functions or triggers cannot be made here"))
+        }
+        // Another right may be missing that what is in the backup does not need.
+        Err(mysql_async::Error::Server(_)) => Ok(()),
+        Err(error) => Err(of_driver(error)),
+    }
+}
 
 /// Finds the database empty, or creates it. Tells whether it did.
 pub(super) async fn prepare(conn: &mut Conn, database: &str, name: &str, wanted: &RestoreOptions) -> Result<bool> {

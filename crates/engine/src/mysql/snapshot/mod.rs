@@ -27,6 +27,9 @@ use mysql_async::prelude::Queryable as _;
 
 pub(super) use tables::{ENCODING, FORMS, Form};
 
+/// The setting that says that a restore makes functions or triggers.
+pub(super) const NEEDS_TRUST: &str = "needs_trust";
+
 /// How many bytes go to the sink at a time.
 const BATCH: usize = 256 * 1024;
 
@@ -57,7 +60,7 @@ pub(super) async fn open(options: &ConnectOptions, wanted: &SnapshotOptions) -> 
 
     let found = tables::read(&mut conn).await?;
     warnings.extend(found.warnings());
-    let settings = objects::settings(&mut conn, flavor).await?;
+    let mut settings = objects::settings(&mut conn, flavor).await?;
     let mut streams = Vec::new();
     let mut sources = Vec::new();
     let mut after = None;
@@ -73,9 +76,12 @@ pub(super) async fn open(options: &ConnectOptions, wanted: &SnapshotOptions) -> 
             sources.push(Source::Rows(table.select()));
         }
     }
-    if let Some(text) = after {
+    if let Some(objects::After { script, needs_trust }) = after {
+        if needs_trust {
+            settings.insert(NEEDS_TRUST.to_owned(), "functions or triggers".to_owned());
+        }
         streams.push(StreamSpec::new("schema/90-after.sql", StreamKind::SchemaAfter, "sql/1", Digesting::Whole));
-        sources.push(Source::Text(text.into()));
+        sources.push(Source::Text(script.into()));
     }
     // From here on rows come in the bytes their columns hold, whatever character set each has.
     text(&mut conn, "SET character_set_results = NULL").await?;

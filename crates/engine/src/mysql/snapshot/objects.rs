@@ -51,12 +51,12 @@ pub(super) async fn after(
     settings: &BTreeMap<String, String>,
     database: &str,
     warnings: &mut Vec<String>,
-) -> Result<String> {
+) -> Result<After> {
     let mut script = Script { out: HEADER.to_owned(), collation: settings["collation"].clone(), definers: false };
     libraries(conn, &mut script).await?;
-    routines(conn, &mut script).await?;
+    let has_functions = routines(conn, &mut script).await?;
     views(conn, &mut script, database, warnings).await?;
-    triggers(conn, &mut script).await?;
+    let has_triggers = triggers(conn, &mut script).await?;
     events(conn, &mut script).await?;
     if script.definers {
         warnings.push(
@@ -65,7 +65,14 @@ pub(super) async fn after(
         );
     }
     hidden(conn, warnings).await?;
-    Ok(script.out)
+    Ok(After { script: script.out, needs_trust: has_functions || has_triggers })
+}
+
+/// What comes after the rows.
+pub(super) struct After {
+    pub(super) script: String,
+    /// Whether it makes what a server with a binary log lets only trusted accounts make.
+    pub(super) needs_trust: bool,
 }
 
 /// Text under way.
@@ -124,7 +131,8 @@ async fn libraries(conn: &mut Conn, script: &mut Script) -> Result<()> {
     Ok(())
 }
 
-async fn routines(conn: &mut Conn, script: &mut Script) -> Result<()> {
+/// Adds the routines and tells whether any is a function.
+async fn routines(conn: &mut Conn, script: &mut Script) -> Result<bool> {
     let mut rows = texts(
         conn,
         "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE()",
@@ -137,10 +145,11 @@ async fn routines(conn: &mut Conn, script: &mut Script) -> Result<()> {
         let text = definition(&made, 2, &name)?;
         script.add(cell(&made[0], 1), cell(&made[0], 4), cell(&made[0], 5), None, text);
     }
-    Ok(())
+    Ok(rows.iter().any(|row| cell(row, 0) != "PROCEDURE"))
 }
 
-async fn triggers(conn: &mut Conn, script: &mut Script) -> Result<()> {
+/// Adds the triggers and tells whether there are any.
+async fn triggers(conn: &mut Conn, script: &mut Script) -> Result<bool> {
     // The head is written anew: SHOW CREATE TRIGGER repeats what its maker typed, with the name of a database perhaps, and
     // would then make the trigger there.
     let rows = texts(
@@ -158,7 +167,7 @@ async fn triggers(conn: &mut Conn, script: &mut Script) -> Result<()> {
         script.definers = true;
         script.add(cell(row, 5), cell(row, 6), cell(row, 7), None, &text);
     }
-    Ok(())
+    Ok(!rows.is_empty())
 }
 
 async fn events(conn: &mut Conn, script: &mut Script) -> Result<()> {
