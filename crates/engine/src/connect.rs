@@ -1,6 +1,6 @@
 //! The way to a connection: one attempt within its deadline, or several where the error can pass.
 
-use crate::{ConnectOptions, Connection, Error, ErrorKind, Result};
+use crate::{ConnectOptions, Connection, Error, ErrorKind, Result, TlsMode};
 use std::time::Duration;
 
 /// The pause after the first failed attempt; each further one doubles it.
@@ -46,6 +46,15 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection> {
 /// # Cancellation
 /// Dropped, it opens nothing.
 pub async fn connect_once(options: &ConnectOptions) -> Result<Connection> {
+    if options.tls_ca.is_some() && !matches!(options.tls, TlsMode::VerifyCa | TlsMode::VerifyFull) {
+        return Err(Error::new(
+            ErrorKind::Options,
+            format!("tls_ca names authorities to trust, but tls = {} checks no certificate", options.tls.name()),
+        )
+        .with_hint(
+            "set tls to verify-full (or verify-ca, which does not look at the host's name), or leave tls_ca out",
+        ));
+    }
     match tokio::time::timeout(options.connect_timeout, options.engine.connect(options)).await {
         Ok(driver) => driver.map(Connection::new),
         Err(_) => Err(Error::new(

@@ -92,6 +92,11 @@ impl TlsMode {
         ("verify-full", TlsMode::VerifyFull),
     ];
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, mode)| *mode == self).map_or("prefer", |(name, _)| name)
+    }
+
     /// The mode of this name in any case, underscores or hyphens. What libpq and MySQL's client call a mode is understood,
     /// too: `allow`, `disabled`, `preferred`, `required`, `verify_identity`.
     pub fn parse(name: &str) -> Option<Self> {

@@ -395,6 +395,19 @@ async fn a_server_without_encryption_is_refused_where_it_is_required() {
 }
 
 #[tokio::test]
+async fn authorities_that_would_not_be_looked_at_are_refused() {
+    let Some(server) = server(Kind::Mariadb) else { return };
+    let database = server.fresh_database();
+    for mode in [TlsMode::Disable, TlsMode::Prefer, TlsMode::Require] {
+        let mut options = options(&database);
+        (options.tls, options.tls_ca) = (mode, Some(server.ca_file().to_owned()));
+        let error = connect(&options).await.unwrap_err();
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Options, false), "{error}");
+        assert!(error.to_string().contains(&format!("tls = {} checks no certificate", mode.name())), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn ed25519_accounts_log_in() {
     let Some(server) = private_server(Kind::Mariadb, &[]) else { return };
     // A plugin of the server's that not every package holds.
