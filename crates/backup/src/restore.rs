@@ -138,7 +138,10 @@ impl RestorePlan {
                     () = run.stop.cancelled() => {
                         return Err(BackupError::stopped().context("everything is loaded, but was not read back"));
                     }
-                    outcome = self.read_back() => outcome?,
+                    outcome = self.read_back() => outcome.map_err(|error| {
+                        let database = &self.target.database;
+                        error.context(format_args!("{database} holds all that was loaded, but is not proven equal"))
+                    })?,
                 }
                 Some(true)
             }

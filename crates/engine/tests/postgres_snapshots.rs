@@ -326,6 +326,83 @@ async fn extensions_bring_their_own_tables_and_keep_their_configuration() {
     assert_eq!(target.dump(), database.dump());
 }
 
+/// The hash of an enum is that of its label's number, which every database gives out anew.
+#[tokio::test]
+async fn rows_partitioned_by_the_hash_of_an_enum_find_their_new_partition() {
+    let Some(server) = server(Kind::Postgres) else { return };
+    let database = server.fresh_database();
+    database.sql(
+        "CREATE TYPE letter AS ENUM ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j');
+         CREATE DOMAIN initial AS letter;
+         CREATE TABLE direct (l letter, twice integer GENERATED ALWAYS AS (n * 2) STORED, n integer) PARTITION BY HASH (l);
+         CREATE TABLE direct_0 PARTITION OF direct FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+         CREATE TABLE direct_1 PARTITION OF direct FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+         CREATE TABLE direct_2 PARTITION OF direct FOR VALUES WITH (MODULUS 3, REMAINDER 2) PARTITION BY LIST (n);
+         CREATE TABLE direct_2_rest PARTITION OF direct_2 DEFAULT;
+         INSERT INTO direct (l, n) SELECT unnest(enum_range(NULL::letter)), 7;
+         CREATE TABLE nested (n integer, l initial, ls letter[]) PARTITION BY RANGE (n);
+         CREATE TABLE nested_low PARTITION OF nested FOR VALUES FROM (0) TO (10) PARTITION BY HASH (n, ls, l);
+         CREATE TABLE nested_high PARTITION OF nested FOR VALUES FROM (10) TO (20);
+         CREATE TABLE nested_low_0 PARTITION OF nested_low FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE nested_low_1 PARTITION OF nested_low FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         INSERT INTO nested SELECT n, l, ARRAY[l] FROM generate_series(5, 12) n, unnest(enum_range(NULL::letter)) l",
+    );
+    let (target, rows) = round_trip(&database, "hashed_enum_copy").await;
+    assert_eq!(rows, 90);
+    let question = "SELECT * FROM direct ORDER BY l; SELECT * FROM nested ORDER BY n, l";
+    assert_eq!(target.sql(question), database.sql(question));
+}
+
+#[tokio::test]
+async fn bytes_in_a_database_without_an_encoding_come_back_as_they_are() {
+    let Some(server) = server(Kind::Postgres) else { return };
+    let original = Target::on(&server, "without_encoding");
+    let mut admin = connect(&server.admin_url().parse().unwrap()).await.unwrap();
+    let create = format!(
+        "CREATE DATABASE {} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+        original.options.database
+    );
+    admin.execute(&create, &[]).await.unwrap();
+    original.sql(r"CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\351'), (E'\377\376'), ('plain')");
+    let mut taken = snapshot(&original.options).await;
+    let settings = taken.info().settings.clone();
+    let streams = read(&mut *taken).await;
+    taken.finish().await.unwrap();
+    let rows = &streams.iter().find(|(spec, _)| spec.kind == StreamKind::Rows).unwrap().1;
+    assert_eq!(rows, b"caf\xe9\n\xff\xfe\nplain\n");
+
+    let target = Target::on(&server, "without_encoding_copy");
+    load(engine().restore(&target.options, &RestoreOptions::new(settings)).await.unwrap(), &streams).await;
+    let question = "SELECT encode(v::bytea, 'hex') FROM t";
+    assert_eq!(target.sql(question), original.sql(question));
+}
+
+#[tokio::test]
+async fn the_targets_settings_do_not_change_what_is_loaded() {
+    let Some(server) = server(Kind::Postgres) else { return };
+    let database = server.fresh_database();
+    database.sql(r"CREATE TABLE t (a text[], d date, i interval); INSERT INTO t VALUES ('{NULL,b}', '2024-03-04', '-1 day 2 hours')");
+    let mut taken = snapshot(&source(&database)).await;
+    let streams = read(&mut *taken).await;
+    taken.finish().await.unwrap();
+    let target = Target::on(&server, "with_settings");
+    let mut admin = connect(&server.admin_url().parse().unwrap()).await.unwrap();
+    let name = &target.options.database;
+    admin.execute(&format!("CREATE DATABASE {name}"), &[]).await.unwrap();
+    for setting in [
+        "array_nulls = off",
+        "DateStyle = 'SQL, DMY'",
+        "IntervalStyle = 'sql_standard'",
+        "standard_conforming_strings = off",
+        "default_transaction_read_only = on",
+    ] {
+        admin.execute(&format!("ALTER DATABASE {name} SET {setting}"), &[]).await.unwrap();
+    }
+    load(engine().restore(&target.options, &RestoreOptions::default()).await.unwrap(), &streams).await;
+    let question = "SELECT a[1] IS NULL, a[2], d = '2024-03-04', i = '-22 hours' FROM t";
+    assert_eq!(target.sql(question), database.sql(question));
+}
+
 #[tokio::test]
 async fn large_objects_are_not_lost_in_silence() {
     let Some(server) = server(Kind::Postgres) else { return };

@@ -20,7 +20,7 @@ pub(crate) fn assert_same(restored: &str, original: &str) {
 }
 
 /// What dumps name that is not part of a database: its name, its owner and who may use it.
-fn comparable(dump: &str, names: [&str; 2]) -> String {
+pub(crate) fn comparable(dump: &str, names: [&str; 2]) -> String {
     let text = names.iter().fold(dump.to_owned(), |text, name| text.replace(name, "DATABASE"));
     let carried =
         |line: &&str| !line.starts_with("GRANT ") && !line.starts_with("REVOKE ") && !line.contains(" OWNER TO ");

@@ -108,7 +108,8 @@ impl PostgresRestore {
         for warning in link.take_warnings() {
             tracing::warn!(target: "dbkeep::restore", "{warning}");
         }
-        Ok(())
+        // The script brings settings of its own, the encoding among them.
+        self.connection.execute_plain(snapshot::SETTINGS).await
     }
 }
 

@@ -20,11 +20,14 @@ const LOCKED_AT_ONCE: usize = 100;
 /// How long to wait for a table that someone else alters, where the session has no limit of its own.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What every dump of rows depends on, so that equal rows give equal bytes wherever they lie.
+/// What every dump of rows depends on, so that equal rows give equal bytes wherever they lie and mean the same when they
+/// are read. A database that knows no encoding gives and takes its bytes as they are.
 pub(super) const SETTINGS: &str = "
 SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET xmloption = 'content';
 SET search_path = ''; SET row_security = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-SET synchronize_seqscans = off;";
+SET synchronize_seqscans = off; SET array_nulls = on;
+SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
+  WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII';";
 
 /// An open snapshot.
 pub(super) struct PostgresSnapshot {

@@ -15,28 +15,51 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY c.oid";
 
-/// Tables with rows of their own, partitions leaf by leaf. An extension's tables are filled by the extension, except for
-/// what it declares to be configuration.
+/// Whether table `$oid` spreads its rows over partitions by a hash of what may hold an enum. That hash is of the label's
+/// number in its database, so that in another one the same row belongs elsewhere.
+/// <https://github.com/postgres/postgres/blob/REL_16_STABLE/src/bin/pg_dump/pg_dump.c> `forcePartitionRootLoad`
+macro_rules! scattered {
+    ($oid:literal) => {
+        concat!(
+            "EXISTS (SELECT FROM pg_catalog.pg_partitioned_table h JOIN pg_catalog.pg_opclass o ON o.oid = ANY (h.partclass) ",
+            "WHERE h.partstrat = 'h' AND o.opcname IN ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops') ",
+            "AND h.partrelid = ", $oid, ")"
+        )
+    };
+}
+
+/// Tables with rows of their own, partitions leaf by leaf except where their rows have to find them anew. An extension's
+/// tables are filled by the extension, except for what it declares to be configuration.
 /// <https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-CONFIG-TABLES>
-const TABLES: &str = "
-SELECT n.nspname AS schema, c.relname AS name,
+const TABLES: &str = concat!(
+    "
+SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
   coalesce((SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '{}') AS columns,
-  pg_catalog.pg_relation_size(c.oid) AS bytes, x.condition
+  CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_catalog.pg_relation_size(t.relid))::bigint
+    FROM pg_catalog.pg_partition_tree(c.oid) t) ELSE pg_catalog.pg_relation_size(c.oid) END AS bytes, x.condition
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_depend e
   ON e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype = 'e'
 LEFT JOIN LATERAL (SELECT o.extcondition[pg_catalog.array_position(o.extconfig, c.oid)] AS condition
   FROM pg_catalog.pg_extension o WHERE o.oid = e.refobjid AND c.oid = ANY (o.extconfig)) x ON true
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+WHERE (c.relkind = 'r' OR c.relkind = 'p' AND ",
+    scattered!("c.oid"),
+    ") AND NOT (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a (above)
+    WHERE a.above <> c.oid AND ",
+    scattered!("a.above"),
+    "))
+  AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
   AND (e.objid IS NULL OR x.condition IS NOT NULL)
-ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+);
 
 #[derive(Deserialize)]
 struct TableRow {
     schema: String,
     name: String,
+    partitioned: bool,
     columns: Vec<String>,
     bytes: Option<u64>,
     condition: Option<String>,
@@ -65,11 +88,14 @@ pub(super) async fn tables(connection: &mut PostgresConnection) -> Result<Vec<(S
     Ok(tables)
 }
 
-/// COPY of a table reads that table alone, not those that inherit from it.
+/// COPY of a table reads that table alone, not those that inherit from it; one that only has partitions it does not read.
 fn copy_out(table: &TableRow) -> String {
     let name = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
     let columns: Vec<_> = table.columns.iter().map(|column| quoted(column)).collect();
     match table.condition.as_deref().unwrap_or_default() {
+        condition if table.partitioned => {
+            format!("COPY (SELECT {} FROM {name} {condition}) TO STDOUT", columns.join(", "))
+        }
         "" => format!("COPY {name}{} TO STDOUT", column_list(&table.columns)),
         condition => format!("COPY (SELECT {} FROM ONLY {name} {condition}) TO STDOUT", columns.join(", ")),
     }
