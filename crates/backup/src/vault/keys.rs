@@ -116,7 +116,14 @@ fn try_key(store: &dyn Store, id: &Id, passphrase: &Passphrase) -> Result<Option
     // The logarithm of a u32 is below 32.
     #[allow(clippy::cast_possible_truncation)]
     let log_n = key.n.trailing_zeros() as u8;
-    let Some(json) = derive(passphrase, log_n, key.r, key.p, &key.salt)?.decrypt(&key.data) else { return Ok(None) };
+    let Some(json) = derive(passphrase, log_n, key.r, key.p, &key.salt)?.decrypt(&key.data) else {
+        // Its name is its content's hash. A changed bit must not look like a wrong passphrase.
+        return match content_id(&content) == *id {
+            true => Ok(None),
+            false => Err(VaultError::damaged(format!("{} is not what was written", damaged()))
+                .with_hint("put it back from a copy of the vault: nothing else holds the key")),
+        };
+    };
     let master = serde_json::from_slice(&Zeroizing::new(json))
         .map_err(|_| VaultError::damaged(format!("{} holds no master key", damaged())))?;
     Ok(Some(master))

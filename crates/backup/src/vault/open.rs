@@ -109,6 +109,12 @@ impl Vault {
                     "the next `dbkeep backup` makes it anew",
                 );
             }
+            Presence::Incomplete => {
+                let message = format!("the vault at `{place}` lacks its file `config` or its folder `keys`");
+                return Err(VaultError::damaged(message).with_hint(
+                    "put them back from a copy of the vault: without them none of its backups can be read",
+                ));
+            }
             Presence::Foreign => {
                 return not_a_vault("holds other files and is no vault", "point [backup] path at an empty directory");
             }

@@ -25,6 +25,8 @@ pub enum Presence {
     Unfinished,
     /// A vault (or another restic repository).
     Vault,
+    /// What was a vault and lacks its configuration or its keys. It is left alone: with a copy of them it is one again.
+    Incomplete,
     /// Something else, which is left alone.
     Foreign,
 }
@@ -216,7 +218,10 @@ impl Store for LocalStore {
             return Ok(Presence::Absent);
         }
         let ours = |name: &String| {
-            name.starts_with(TEMPORARY) || name == "locks" || ALL_FILE_TYPES.iter().any(|known| known.dirname() == name)
+            name.starts_with(TEMPORARY)
+                || name == "locks"
+                || name == "config"
+                || ALL_FILE_TYPES.iter().any(|known| known.dirname() == name)
         };
         let holds_data = [FileType::Snapshot, FileType::Index, FileType::Pack]
             .into_iter()
@@ -224,12 +229,13 @@ impl Store for LocalStore {
         Ok(if !names.iter().all(ours) {
             Presence::Foreign
         } else if !holds_data? {
-            Presence::Unfinished
-        } else if self.root.join("config").exists() {
+            // Many a program has a file of this name.
+            if has("config") { Presence::Foreign } else { Presence::Unfinished }
+        } else if self.root.join("config").exists() && self.root.join("keys").exists() {
             // It was finished, and written to, since we looked first.
             Presence::Vault
         } else {
-            Presence::Foreign
+            Presence::Incomplete
         })
     }
 

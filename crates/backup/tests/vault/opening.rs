@@ -84,8 +84,36 @@ fn a_vault_whose_making_was_interrupted_is_made_anew() {
     write(&vault, &[("a", noise(1, 1000))]).unwrap();
 
     // Once it holds data it is a damaged vault, and nothing is made in its place.
-    fs::remove_file(place.path().join("config")).unwrap();
-    assert_eq!(open_or_init(&place, &Passphrase::none()).unwrap_err().kind(), VaultErrorKind::NotAVault);
+    for part in ["config", "keys"] {
+        let (part, aside) = (place.path().join(part), place.path().with_extension("aside"));
+        fs::rename(&part, &aside).unwrap();
+        let err = open_or_init(&place, &Passphrase::none()).unwrap_err();
+        assert_eq!(err.kind(), VaultErrorKind::Damaged);
+        assert_eq!(
+            err.to_string(),
+            format!("the vault at `{}` lacks its file `config` or its folder `keys`", place.path().display())
+        );
+        fs::rename(&aside, &part).unwrap();
+    }
+    open(&place, &Passphrase::none()).unwrap();
+}
+
+#[test]
+fn a_changed_bit_in_a_key_is_damage_and_no_wrong_passphrase() {
+    let place = Place::new();
+    let right = Passphrase::new("correct horse");
+    open_or_init(&place, &right).unwrap();
+    let key = place.files("keys").remove(0);
+    let whole = fs::read_to_string(&key).unwrap();
+    let at = whole.find("\"data\":\"").unwrap() + 20;
+    let other = if &whole[at..=at] == "A" { "B" } else { "A" };
+    fs::write(&key, format!("{}{other}{}", &whole[..at], &whole[at + 1..])).unwrap();
+    let err = open(&place, &right).unwrap_err();
+    assert_eq!(err.kind(), VaultErrorKind::Damaged);
+    assert_eq!(
+        err.to_string(),
+        format!("the key file {} is not what was written", key.file_name().unwrap().to_str().unwrap())
+    );
 }
 
 #[test]
