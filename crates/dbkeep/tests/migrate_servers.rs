@@ -43,6 +43,7 @@ on_every_server! {
     a_dropped_run_releases_its_lock => dropped;
     bodies_with_semicolons_are_one_statement => bodies;
     a_lost_connection_leaves_the_truth_in_the_ledger => killed;
+    a_statement_in_doubt_that_fails_stays_in_doubt => doubted;
 }
 
 async fn tables(database: &TestDatabase) -> String {
@@ -293,4 +294,31 @@ async fn killed(kind: Kind, database: TestDatabase) {
     assert_eq!((halfway.statements_done, halfway.error), (2, None));
     fixed.up(&mut other, &Up::default().in_doubt(InDoubt::Again)).await.unwrap();
     assert_eq!(database.sql("SELECT id FROM a ORDER BY id").split_whitespace().collect::<Vec<_>>(), ["1", "2", "3"]);
+}
+
+/// Cut off after the server did it, before that was recorded, and then judged wrongly.
+async fn doubted(kind: Kind, database: TestDatabase) {
+    if kind == Kind::Postgres {
+        return;
+    }
+    let mut connection = open(&database.url()).await;
+    let file = |statements: &str| [("2026_01_01_000000_a.sql", format!("-- migrate:up\n{statements}"))];
+    Migrator::embedded(file("CREATE TABLE a (id INTEGER);\nBROKEN;\n"))
+        .up(&mut connection, &Up::default())
+        .await
+        .unwrap_err();
+    for (done, statements) in
+        [(1, "CREATE TABLE a (id INTEGER);\nCREATE TABLE b (id INTEGER);\n"), (0, "CREATE TABLE a (id INTEGER);\n")]
+    {
+        let row = format!("state = 'up_running', statements_done = {done}");
+        database.sql(&format!("UPDATE dbkeep_migrations SET {row}; CREATE TABLE IF NOT EXISTS b (id INTEGER)"));
+        let migrator = Migrator::embedded(file(statements));
+        for _ in 0..2 {
+            let error = migrator.up(&mut connection, &Up::default().in_doubt(InDoubt::Again)).await.unwrap_err();
+            assert!(hint(&error).starts_with("it is in doubt still: if it took effect"), "{}", hint(&error));
+            assert_eq!(migrator.up(&mut connection, &Up::default()).await.unwrap_err().kind(), ErrorKind::Unfinished);
+        }
+        migrator.up(&mut connection, &Up::default().in_doubt(InDoubt::Done)).await.unwrap();
+        assert!(migrator.status(&mut connection).await.unwrap()[0].applied);
+    }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Task<'m> {
     pub(crate) atomic: bool,
     /// How many statements took effect in an earlier run.
     pub(crate) done_before: usize,
+    /// Whether the one after them may have taken effect, too, and is run again all the same.
+    doubtful: bool,
     /// The row as it is to be when the part took effect.
     entry: Entry,
     recorded: bool,
@@ -57,11 +59,13 @@ impl<'m> Task<'m> {
                     step.verb()
                 )));
         }
-        let done_before = match recorded.filter(|row| row.state.is_halfway(direction)) {
+        let halfway = recorded.filter(|row| row.state.is_halfway(direction));
+        let done_before = match halfway {
             Some(row) => resume(name, part, &steps, row, in_doubt)?,
             None => 0,
         };
-        Ok(Self { name, direction, part, steps, atomic, done_before, entry, recorded: recorded.is_some() })
+        let doubtful = in_doubt == Some(InDoubt::Again) && halfway.is_some_and(is_cut_off);
+        Ok(Self { name, direction, part, steps, atomic, done_before, doubtful, entry, recorded: recorded.is_some() })
     }
 
     /// Runs it and records it; says how long it took.
@@ -253,6 +257,14 @@ impl<'m> Task<'m> {
             Direction::Up => "migrate",
             Direction::Down => "migrate rollback",
         };
+        if self.doubtful && at == self.done_before {
+            // That it fails now may be just because it took effect then: the row goes on saying that it was under way.
+            let hint = format!(
+                "it is in doubt still: if it took effect in the run that was cut off, go on after it with `{command} --in-doubt \
+                 done`; if not, correct the file and run it again with `--in-doubt again`"
+            );
+            return self.failure(at, error, &hint);
+        }
         let done = match self.write_failure(connection, ledger, entry, &error, started).await {
             Ok(done) => done,
             // The first failure is the one to tell of. With the connection gone there is nobody to write to: the row
@@ -382,8 +394,7 @@ fn resume(name: &Name, part: &Part, steps: &[Step], row: &Entry, in_doubt: Optio
         .at(part.start())
         .with_hint("put them back as they were; what follows them may be changed"));
     }
-    let is_running = matches!(row.state, State::UpRunning | State::DownRunning);
-    match (is_running, steps.get(done), in_doubt) {
+    match (is_cut_off(row), steps.get(done), in_doubt) {
         (false, ..) | (true, None, _) | (true, _, Some(InDoubt::Again)) => Ok(done),
         (true, Some(_), Some(InDoubt::Done)) => Ok(done + 1),
         (true, Some(step), None) => Err(Error::new(
@@ -400,6 +411,11 @@ fn resume(name: &Name, part: &Part, steps: &[Step], row: &Entry, in_doubt: Optio
              `--in-doubt again`",
         )),
     }
+}
+
+/// Whether a statement was under way when the run ended.
+fn is_cut_off(row: &Entry) -> bool {
+    matches!(row.state, State::UpRunning | State::DownRunning)
 }
 
 fn count(number: usize) -> i64 {
