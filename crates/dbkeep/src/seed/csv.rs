@@ -1,6 +1,7 @@
 //! Seeds in CSV: a header of columns, `\N` for NULL, and comments before the header that say the rest.
 
 use super::cell::{Cell, Hidden, Reference};
+use super::quotes::{Quotes, Unclosed};
 use super::seeder::{RowContent, Rows, SeedRow, Text};
 use super::{Error, ErrorKind, Mode, Result};
 use crate::migrate::Location;
@@ -55,7 +56,7 @@ pub(super) fn open(path: &Path, text: Text, default_table: &str) -> Result<Rows>
     let mut lines = start(path, &text)?;
     let head = head(path, &mut lines, default_table)?;
     let mut reader = reader(lines, head.delimiter);
-    let headers = reader.headers().map_err(|error| unreadable(path, head.lines, error))?;
+    let headers = reader.headers().map_err(|error| unreadable(path, head.lines, 0, error))?;
     let columns: Vec<String> = headers.iter().map(|name| name.trim().to_owned()).collect();
     let place = |line| Location { line, ..Location::of_line(path, "", line) };
     let header = head.lines + 1;
@@ -86,8 +87,8 @@ fn start(path: &Path, text: &Text) -> Result<Lines> {
     Ok(BufReader::with_capacity(256 * 1024, source))
 }
 
-fn reader(lines: Lines, delimiter: u8) -> csv::Reader<Lines> {
-    csv::ReaderBuilder::new().delimiter(delimiter).from_reader(lines)
+fn reader(lines: Lines, delimiter: u8) -> csv::Reader<Quotes<Lines>> {
+    csv::ReaderBuilder::new().delimiter(delimiter).from_reader(Quotes::new(lines, delimiter))
 }
 
 /// Reads the comments up to the header, and a byte order mark before them.
@@ -173,11 +174,12 @@ impl CsvFile {
     pub(super) fn rows(&self) -> Result<impl Iterator<Item = Result<SeedRow>> + Send> {
         let mut lines = start(&self.path, &self.text)?;
         let head = head(&self.path, &mut lines, "")?;
-        let skipped = head.lines + head.behind;
+        let (before, behind) = (head.lines, head.behind);
+        let skipped = before + behind;
         let (path, columns, treatments) = (self.path.clone(), Arc::clone(&self.columns), self.treatments.clone());
         let mut number = 0;
         Ok(reader(lines, self.delimiter).into_records().map(move |record| {
-            let record = record.map_err(|error| unreadable(&path, skipped, error))?;
+            let record = record.map_err(|error| unreadable(&path, before, behind, error))?;
             let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0)) + skipped;
             number += 1;
             let cells =
@@ -205,9 +207,16 @@ impl Treatment {
     }
 }
 
-fn unreadable(path: &Path, skipped: usize, error: csv::Error) -> Error {
+fn unreadable(path: &Path, before: usize, behind: usize, error: csv::Error) -> Error {
+    if let csv::ErrorKind::Io(source) = error.kind()
+        && let Some(Unclosed(line)) = source.get_ref().and_then(|inner| inner.downcast_ref())
+    {
+        return Error::new(ErrorKind::File, "the quoted value that begins in this line is not closed")
+            .at(Location::of_line(path, "", before + line))
+            .with_hint("end it with a quote; inside of it, a quote is written twice");
+    }
     let line = error.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0));
-    let location = Location::of_line(path, "", line.max(1) + skipped);
+    let location = Location::of_line(path, "", line.max(1) + before + behind);
     let message = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("this row has {len} values, and the header names {expected_len} columns")
@@ -267,6 +276,11 @@ mod tests {
             ("a,,b\n", "010_users.csv:1:1: the header does not name every column"),
             ("# x\na,b,a\n", "010_users.csv:2:1: the header names \"a\" twice"),
             ("a,b\n1,2\n1,2,3\n", "010_users.csv:3:1: this row has 3 values, and the header names 2 columns"),
+            (
+                "# x\r\na,b\r\n1,\"x \"\"y\"\"\r\nz\"\r\n2,\"w\r\n3,v\r\n",
+                "010_users.csv:5:1: the quoted value that begins in this line is not closed",
+            ),
+            ("a\n\"", "010_users.csv:2:1: the quoted value that begins in this line is not closed"),
             ("# mode: never\na\n", "010_users.csv:1:1: the modes are upsert and insert-missing"),
             ("# key:\na\n", "010_users.csv:1:1: key names nothing"),
             ("# ref: a\na\n", "010_users.csv:1:1: a reference reads: ref: COLUMN = TABLE.KEY"),

@@ -80,6 +80,7 @@ mod node;
 mod order;
 mod password;
 mod progress;
+mod quotes;
 mod seeder;
 mod seeds;
 mod sql;
