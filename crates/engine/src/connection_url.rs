@@ -43,7 +43,7 @@ impl FromStr for ConnectOptions {
     fn from_str(text: &str) -> Result<Self> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(wrong("this is no connection URL: it does not begin with a scheme and a colon")
-                .with_hint(known_schemes()));
+                .with_hint(format!("{}; a file of SQLite is written sqlite:shop.db", known_schemes())));
         };
         let Some(engine) = engine_for(scheme) else {
             let plain = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));

@@ -221,7 +221,7 @@ on_both! {
     a_wrong_number_of_parameters_is_told_and_harms_nothing(database, _kind) {
         let mut connection = open(database).await;
         let error = connection.query("SELECT ?", &[]).await.unwrap_err();
-        assert_eq!(error.to_string(), "the statement has 1 placeholders, 0 parameters were given");
+        assert_eq!(error.to_string(), "the statement takes 1 parameter, 0 were given");
         connection.query("SELECT 1", &params![1]).await.unwrap_err();
         assert_eq!(connection.query_one("SELECT ?", &params![7]).await.unwrap().get::<i64>(0).unwrap(), 7);
     }

@@ -179,6 +179,8 @@ const ALL: &str = "the parameters are: tls, tls_ca, tls_cert, tls_key, socket, h
     sql_mode, time_zone, wait_timeout, statement_timeout, lock_timeout, connect_timeout, connect_attempts, \
     application_name, statement_cache, mode";
 const SCHEMES: &str = "the schemes are: mysql, mariadb, postgres, postgresql, pgsql, sqlite, sqlite3";
+const SCHEMES_OR_FILE: &str = "the schemes are: mysql, mariadb, postgres, postgresql, pgsql, sqlite, sqlite3; \
+    a file of SQLite is written sqlite:shop.db";
 const FORM: &str = "as in scheme://user:password@host:port/database";
 const ESCAPES: &str = "as in scheme://user:password@host:port/database; special characters in the password are written %XX: \
     @ as %40, : as %3A, / as %2F, # as %23, ? as %3F";
@@ -186,8 +188,8 @@ const ESCAPES: &str = "as in scheme://user:password@host:port/database; special 
 #[test]
 fn a_wrong_url_is_explained() {
     for (url, message, hint) in [
-        ("", "this is no connection URL: it does not begin with a scheme and a colon", SCHEMES),
-        ("shop.db", "this is no connection URL: it does not begin with a scheme and a colon", SCHEMES),
+        ("", "this is no connection URL: it does not begin with a scheme and a colon", SCHEMES_OR_FILE),
+        ("shop.db", "this is no connection URL: it does not begin with a scheme and a colon", SCHEMES_OR_FILE),
         ("oracle://db/shop", r#"the URL scheme "oracle" is not known"#, SCHEMES),
         ("app:hunter2@db/shop", r#"the URL scheme "app" is not known"#, SCHEMES),
         ("hunter2@x:y", r#"the URL scheme "…" is not known"#, SCHEMES),

@@ -292,7 +292,7 @@ async fn errors_keep_their_code_place_and_constraint() {
         ("SELECT 1; SELECT 2", "the text holds more than one statement", ErrorKind::Syntax, None, None),
         ("-- nothing", "the statement is empty", ErrorKind::Syntax, None, None),
         ("SELECT 1\0 FROM nowhere", "the statement holds a NUL character", ErrorKind::Syntax, None, Some(8)),
-        ("SELECT ?", "the statement takes 1 parameters, 0 were given", ErrorKind::InvalidValue, None, None),
+        ("SELECT ?", "the statement takes 1 parameter, 0 were given", ErrorKind::InvalidValue, None, None),
         ("SELECT json('{')", "malformed JSON (1)", ErrorKind::InvalidValue, None, None),
         ("SELECT abs(-9223372036854775808)", "integer overflow (1)", ErrorKind::InvalidValue, None, None),
         ("CREATE INDEX a_lower ON a (n)", "index a_lower already exists (1)", ErrorKind::AlreadyExists, None, None),

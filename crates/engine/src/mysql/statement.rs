@@ -129,7 +129,11 @@ impl Request {
         if wanted != self.params.len() {
             let error = Error::new(
                 ErrorKind::InvalidValue,
-                format!("the statement has {wanted} placeholders, {} parameters were given", self.params.len()),
+                format!(
+                    "the statement takes {wanted} parameter{}, {} were given",
+                    if wanted == 1 { "" } else { "s" },
+                    self.params.len()
+                ),
             );
             self.close_unless_cached(conn, Some(statement)).await?;
             return Err(Trouble::Ours(error));

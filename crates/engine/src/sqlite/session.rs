@@ -147,7 +147,11 @@ impl Session {
         if wanted != params.len() {
             return Err(Error::new(
                 ErrorKind::InvalidValue,
-                format!("the statement takes {wanted} parameters, {} were given", params.len()),
+                format!(
+                    "the statement takes {wanted} parameter{}, {} were given",
+                    if wanted == 1 { "" } else { "s" },
+                    params.len()
+                ),
             ));
         }
         for (number, value) in (1..).zip(params) {
