@@ -202,7 +202,7 @@ pub(crate) struct Seed {
 pub(crate) struct Query {
     /// The statement; - reads it from standard input
     pub(crate) sql: String,
-    /// Values for the statement's placeholders, in order
+    /// Values for the statement's placeholders, in order; each is a text that the database converts
     #[arg(long = "param", short = 'p', value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) params: Vec<String>,
     /// Print CSV with a header
@@ -252,7 +252,7 @@ pub(crate) struct BackupCreate {
     /// What to store
     #[arg(long = "type", value_enum, default_value_t, value_name = "TYPE")]
     pub(crate) kind: BackupKind,
-    /// A word to find it by
+    /// A word to know it by in `backup list`
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Option<String>,
 }

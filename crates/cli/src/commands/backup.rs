@@ -134,7 +134,7 @@ pub(super) async fn before_migrating(context: &Context, config: &Config) -> Resu
 
 /// Backs the database up, showing progress.
 pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCreate) -> Result<Summary> {
-    let settings = config.settings()?;
+    let settings = config.settings_of_existing()?;
     let vault = vault(config, true).await?;
     let progress: Arc<OnceLock<Progress>> = Arc::default();
     let (output, shown, sized) = (context.output, progress.clone(), progress.clone());
@@ -155,7 +155,7 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
     }));
     options.stop = context.stop.token().clone();
     let listening = context.stop.listen();
-    let summary = Box::pin(create(&vault, settings, options)).await;
+    let summary = Box::pin(create(&vault, &settings, options)).await;
     drop(listening);
     if let Some(progress) = progress.get() {
         progress.finish();
@@ -187,6 +187,9 @@ fn print_summary(context: &Context, summary: &Summary) {
     ));
     for warning in &summary.warnings {
         context.output.warn(warning);
+    }
+    if summary.tables == 0 {
+        context.output.warn("the database has no tables: is it the one that is meant?");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::args::ConfigAction;
-use crate::config::{Config, PassphraseSource};
+use crate::config::{Config, NOTHING_SAID, PassphraseSource};
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use dbkeep::engine::Location;
@@ -48,12 +48,11 @@ fn check(context: &Context, config: &Config) -> Result<()> {
     for (name, connection) in &config.connections {
         let options = &connection.settings.options;
         let default = if *name == config.default { ", the default" } else { "" };
-        context.output.line(format_args!(
-            "{name}: {} {}, from {}{default}",
-            options.engine.name(),
-            options.target(),
-            connection.origin
-        ));
+        let origin = match connection.origin.as_str() {
+            NOTHING_SAID => "since nothing names another".to_owned(),
+            origin => format!("from {origin}{default}"),
+        };
+        context.output.line(format_args!("{name}: {} {}, {origin}", options.engine.name(), options.target()));
     }
     Ok(())
 }

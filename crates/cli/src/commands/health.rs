@@ -8,7 +8,7 @@ use crate::exit_code::ExitCode;
 use crate::output::Output;
 use crate::table::{bytes, number, table};
 use comfy_table::Cell;
-use dbkeep::engine::Unit;
+use dbkeep::engine::{Location, Unit};
 use dbkeep_monitor::{Check, ConnectionHealth, Status, Thresholds, check};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -60,7 +60,13 @@ async fn once(context: &Context, config: &Config, watched: bool) -> Result<Statu
     let mut all = Vec::new();
     for (name, connection) in &config.connections {
         if !named || *name == config.default {
-            all.push(check(&connection.settings, &thresholds).await);
+            let mut settings = connection.settings.clone();
+            let options = &mut settings.options;
+            // A file that is gone is critical: it is not made anew, and found to be fine.
+            if options.engine.location() == Location::File && options.database != ":memory:" {
+                options.create = false;
+            }
+            all.push(check(&settings, &thresholds).await);
         }
     }
     let status = Status::worst(all.iter().map(|health| health.status));

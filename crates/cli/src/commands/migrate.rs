@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(super) async fn run(context: &Context, args: Migrate) -> Result<ExitCode> {
@@ -64,8 +64,8 @@ impl From<InDoubtArg> for InDoubt {
     }
 }
 
-/// The migrator of a configuration.
-pub(super) fn migrator(context: &Context, config: &Config) -> Result<Migrator> {
+/// The migrator of a configuration, and what it shows of a run.
+pub(super) fn migrator(context: &Context, config: &Config) -> Result<(Migrator, Arc<Shown>)> {
     let folder = &config.migrations.dir;
     if !folder.is_dir() {
         return Err(Error::configuration(format!("there is no folder {}", folder.display()))
@@ -80,15 +80,22 @@ pub(super) fn migrator(context: &Context, config: &Config) -> Result<Migrator> {
         Some(wait) => migrator.lock_timeout(wait),
         None => migrator,
     };
-    Ok(migrator
-        .table(ledger)
-        .executed_by(format!("{user}@{}", super::hostname()))
-        .progress(Arc::new(Shown { output: context.output })))
+    let shown = Arc::new(Shown { output: context.output, took: Mutex::default() });
+    let migrator = migrator.table(ledger).executed_by(format!("{user}@{}", super::hostname())).progress(shown.clone());
+    Ok((migrator, shown))
 }
 
 /// Shows how a run goes on.
-struct Shown {
+pub(super) struct Shown {
     output: Output,
+    /// How long its migrations took, all in all.
+    took: Mutex<Duration>,
+}
+
+impl Shown {
+    fn took(&self) -> Duration {
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Progress for Shown {
@@ -121,13 +128,14 @@ impl Progress for Shown {
     }
 
     fn migration_finished(&self, migration: &str, took: Duration) {
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner) += took;
         self.output.note(format_args!("{} {migration} {}", "✓".green(), duration(took).dimmed()));
     }
 }
 
 async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
     let config = context.config()?;
-    let migrator = migrator(context, &config)?;
+    let (migrator, shown) = migrator(context, &config)?;
     let mut options = Up::default();
     options.to = args.to.clone();
     options.steps = args.steps.map(|steps| steps as usize);
@@ -151,7 +159,7 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
         }
         let report = migrator.up(&mut connection, &options).await?;
         drop(connection);
-        print_report(context, &report, "applied", "nothing to migrate")
+        print_report(context, &report, shown.took(), "applied", "nothing to migrate")
     })
     .await?;
     Ok(ExitCode::Done)
@@ -159,7 +167,7 @@ async fn up(context: &Context, args: &MigrateUp) -> Result<ExitCode> {
 
 async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode> {
     let config = context.config()?;
-    let migrator = migrator(context, &config)?;
+    let (migrator, shown) = migrator(context, &config)?;
     let mut options = match (args.all, args.batch) {
         (true, _) => Rollback::all(),
         (_, true) => Rollback::batch(),
@@ -183,7 +191,7 @@ async fn rollback(context: &Context, args: &MigrateRollback) -> Result<ExitCode>
         }
         let report = migrator.rollback(&mut connection, &options).await?;
         drop(connection);
-        print_report(context, &report, "undone", "nothing to undo")
+        print_report(context, &report, shown.took(), "undone", "nothing to undo")
     })
     .await?;
     Ok(ExitCode::Done)
@@ -208,7 +216,7 @@ fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -> Result<()> {
+fn print_report(context: &Context, report: &Report, took: Duration, done: &str, nothing: &str) -> Result<()> {
     if context.output.json {
         return context.output.document(report);
     }
@@ -216,9 +224,8 @@ fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -
         0 => context.output.line(nothing),
         count => {
             let batch = report.batch.map(|batch| format!(" in batch {batch}")).unwrap_or_default();
-            let total: u64 = report.migrations.iter().map(|migration| migration.duration_ms).sum();
             let plural = if count == 1 { "migration" } else { "migrations" };
-            context.output.line(format_args!("{count} {plural} {done}{batch}, {}", milliseconds(total)));
+            context.output.line(format_args!("{count} {plural} {done}{batch}, {}", duration(took)));
         }
     }
     Ok(())
@@ -226,7 +233,7 @@ fn print_report(context: &Context, report: &Report, done: &str, nothing: &str) -
 
 async fn status(context: &Context, args: &MigrateStatus) -> Result<ExitCode> {
     let config = context.config()?;
-    let migrator = migrator(context, &config)?;
+    let (migrator, _) = migrator(context, &config)?;
     let all = with_open(context, config.settings()?.clone(), async |database| {
         Ok(migrator.status(&mut *database.acquire().await?).await?)
     })

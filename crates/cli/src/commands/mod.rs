@@ -13,7 +13,7 @@ mod schema;
 mod seed;
 
 use crate::args::Command;
-use crate::config::{Chosen, Config, Connection, Variables, load};
+use crate::config::{Chosen, Config, Connection, NOTHING_SAID, Variables, load};
 use crate::confirm::Consent;
 use crate::error::{Error, Result, connecting};
 use crate::exit_code::ExitCode;
@@ -66,8 +66,38 @@ impl Config {
         let settings = &self.connection()?.settings;
         let options = &settings.options;
         if options.engine.location() != dbkeep::engine::Location::File && options.database.is_empty() {
-            return Err(Error::configuration(format!("the URL of connection {:?} names no database", settings.name))
-                .hint("add its name at the end, as in …@host/name"));
+            let (what, hint) = match self.connection()?.origin.as_str() {
+                "DB_CONNECTION" => ("DB_CONNECTION is set, but DB_DATABASE is not".to_owned(), "set it to its name"),
+                flag @ ("--url" | "DATABASE_URL") => {
+                    (format!("the URL given by {flag} names no database"), "add its name at the end, as in …@host/name")
+                }
+                _ => (
+                    format!("the URL of connection {:?} names no database", settings.name),
+                    "add its name at the end, as in …@host/name",
+                ),
+            };
+            return Err(Error::configuration(what).hint(hint));
+        }
+        Ok(settings)
+    }
+
+    /// The settings of the connection that is meant, where the database must be there: who only reads it makes no empty
+    /// file where a path is wrong or the command runs in another folder than was meant.
+    pub(crate) fn settings_of_existing(&self) -> Result<Settings> {
+        let mut settings = self.settings()?.clone();
+        let options = &mut settings.options;
+        if options.engine.location() == dbkeep::engine::Location::File && options.database != ":memory:" {
+            options.create = false;
+            if !std::path::Path::new(&options.database).exists() {
+                let hint = match self.connection()?.origin.as_str() {
+                    NOTHING_SAID => {
+                        "no dbkeep.toml lies here or above: change into the project's folder, or name one with --config"
+                    }
+                    _ => "is its path right? `dbkeep migrate` makes a new one",
+                };
+                return Err(Error::new(ExitCode::CannotConnect, format!("there is no database {}", options.target()))
+                    .hint(hint));
+            }
         }
         Ok(settings)
     }

@@ -43,11 +43,16 @@ async fn execute(
 ) -> Result<()> {
     let mut lease = database.acquire().await?;
     let failed = |error: dbkeep::engine::Error| {
-        let refused = error.kind() == ErrorKind::ReadOnly && !args.write;
+        let kind = error.kind();
         let error = located(error, sql);
-        match refused {
-            true => Error { code: ExitCode::Refused, ..error }.hint("give --write to let the statement change data"),
-            false => error,
+        match kind {
+            ErrorKind::ReadOnly if !args.write => {
+                Error { code: ExitCode::Refused, ..error }.hint("give --write to let the statement change data")
+            }
+            ErrorKind::InvalidValue if error.hint.is_none() => {
+                error.hint("each placeholder takes one -p VALUE, in order")
+            }
+            _ => error,
         }
     };
     if args.write {

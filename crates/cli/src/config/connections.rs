@@ -4,7 +4,7 @@ use super::environment::encode;
 use super::file::FileConfig;
 use super::reader::duration;
 use super::resolve::{Chosen, FILE, number};
-use super::{Connection, Variables};
+use super::{Connection, NOTHING_SAID, Variables};
 use crate::error::{Error, Result};
 use dbkeep::engine::Location;
 use dbkeep::{ConnectOptions, Settings, TlsMode};
@@ -31,8 +31,9 @@ pub(super) fn connections(
         (None, _) => "default".to_owned(),
     };
     let name = chosen.connection.clone().unwrap_or_else(|| usual.clone());
-    // A connection named on the command line and known to the file is not replaced by the environment's.
-    let named = chosen.connection.is_some() && all.contains_key(&name);
+    // A connection named on the command line is the file's own: the environment's does not stand in for it, and neither
+    // does the default, where the name is wrong or the file is not found.
+    let named = chosen.connection.is_some();
     let given = match &chosen.url {
         Some(url) => Some((url.clone(), "--url")),
         None if named => None,
@@ -55,16 +56,20 @@ pub(super) fn connections(
             }
             all.insert(name.clone(), Connection { settings: settings.named(&name), origin: origin.to_owned() });
         }
-        None if all.is_empty() => {
+        None if all.is_empty() && !named => {
             let settings = Settings::from_url("sqlite://dbkeep.db")?.named(&name);
-            all.insert(name.clone(), Connection { settings, origin: "default".to_owned() });
+            all.insert(name.clone(), Connection { settings, origin: NOTHING_SAID.to_owned() });
         }
         None => {}
     }
     if !all.contains_key(&name) {
         let names: Vec<_> = all.keys().map(String::as_str).collect();
-        return Err(Error::configuration(format!("there is no connection named {name:?}"))
-            .hint(format!("the connections are: {}", names.join(", "))));
+        return Err(Error::configuration(format!("there is no connection named {name:?}")).hint(match names.len() {
+            0 => {
+                "no connections are configured: change into the folder of dbkeep.toml, or name one with --config".into()
+            }
+            _ => format!("the connections are: {}", names.join(", ")),
+        }));
     }
     for (connection_name, connection) in &mut all {
         pool_from_environment(variables, &mut connection.settings)

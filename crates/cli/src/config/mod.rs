@@ -21,6 +21,9 @@ use std::time::Duration;
 pub(crate) const UNUSED_PASSPHRASE: &str =
     "a backup passphrase is set, but backup.encryption is false: backups are not protected by it";
 
+/// Where a connection's URL comes from when nothing names one.
+pub(crate) const NOTHING_SAID: &str = "default";
+
 /// Everything the program was told, with every default filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {

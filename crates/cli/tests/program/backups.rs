@@ -218,3 +218,26 @@ fn the_latest_backup_is_the_latest_of_the_database_that_is_meant() {
     let id = first.as_str().unwrap();
     project.run(&["--url", &third, "restore", id, "--into", "sqlite:copy.db"]).expect(0);
 }
+
+#[test]
+fn in_the_wrong_folder_nothing_is_backed_up_and_no_empty_database_is_made() {
+    let project = Project::new();
+    let run = project.run(&["backup"]).expect(4);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("there is no database"), "{}", run.stderr);
+    assert!(run.stderr.contains("no dbkeep.toml lies here or above"), "{}", run.stderr);
+    assert_eq!(std::fs::read_dir(project.folder()).unwrap().count(), 0);
+
+    let project = Project::sqlite();
+    let run = project.run(&["backup"]).expect(4);
+    assert!(run.stderr.contains("`dbkeep migrate` makes a new one"), "{}", run.stderr);
+    assert!(!project.path("dbkeep.db").exists() && !project.path("storage").exists());
+}
+
+#[test]
+fn a_backup_without_any_table_is_made_and_asked_about() {
+    let project = Project::sqlite();
+    project.run(&["query", "SELECT 1"]).expect(0);
+    let run = project.run(&["backup"]).expect(0);
+    assert!(run.stderr.contains("the database has no tables: is it the one that is meant?"), "{}", run.stderr);
+}

@@ -86,6 +86,7 @@ fn a_record_that_cannot_be_read_is_named_and_the_others_are_listed() {
 #[test]
 fn a_folder_that_holds_something_else_is_refused_and_left_alone() {
     let project = Project::sqlite();
+    project.write_query("CREATE TABLE clubs (code TEXT PRIMARY KEY)");
     project.write("storage/backups/holiday.jpg", "not ours");
     let mut all = String::new();
     for arguments in

@@ -14,6 +14,7 @@ fn a_healthy_database_is_code_0_on_every_engine() {
     urls.extend(databases.iter().map(|database| (database.server().kind().name(), database.url())));
     for (engine, url) in urls {
         let project = Project::on(&url);
+        project.write_query("CREATE TABLE a (id INTEGER)");
         let run = project.run(&["health", "--json"]).expect(0);
         let json = run.json();
         assert_eq!(fields(&json), ["status", "checked_at", "connections"]);
@@ -40,6 +41,7 @@ fn health_is_a_table_for_people() {
 #[test]
 fn a_threshold_that_is_passed_is_a_warning_and_code_1() {
     let project = Project::sqlite();
+    project.write_query("CREATE TABLE a (id INTEGER)");
     let file = project.path("dbkeep.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(
@@ -60,6 +62,7 @@ fn a_database_that_does_not_answer_is_critical_and_code_2_and_the_others_are_sti
         "dbkeep.toml",
         "default = \"up\"\n[connections.up]\nurl = \"sqlite:up.db\"\n[connections.down]\nurl = \"mysql://app:hunter2@127.0.0.1:1/app?connect_attempts=1\"\n",
     );
+    project.run(&["query", "--write", "CREATE TABLE a (id INTEGER)"]).expect(0);
     let run = project.run(&["health", "--json"]).expect(2);
     let json = run.json();
     assert_eq!(json["status"], "critical");
@@ -78,6 +81,14 @@ fn a_database_that_does_not_answer_is_critical_and_code_2_and_the_others_are_sti
 }
 
 #[test]
+fn a_file_that_is_gone_is_critical_and_not_made_anew() {
+    let project = Project::sqlite();
+    let run = project.run(&["health"]).expect(2);
+    assert!(run.stdout.contains("there is no file"), "{}", run.stdout);
+    assert!(!project.path("dbkeep.db").exists());
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read_is_unknown_and_code_3() {
     let project = Project::new();
     project.write("dbkeep.toml", "nonsense");
@@ -87,6 +98,7 @@ fn a_configuration_that_cannot_be_read_is_unknown_and_code_3() {
 #[test]
 fn watching_goes_on_until_ctrl_c() {
     let project = Project::sqlite();
+    project.write_query("CREATE TABLE a (id INTEGER)");
     let file = project.path("dbkeep.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("# interval = \"30s\"", "interval = \"10ms\"")).unwrap();

@@ -201,7 +201,7 @@ fn a_file_that_is_named_and_missing_is_an_error_and_none_at_all_is_not() {
     let project = Project::new();
     let run = project.run(&["--config", "nowhere.toml", "config", "check"]).expect(3);
     assert!(run.stderr.contains("nowhere.toml, named by --config"), "{}", run.stderr);
-    let run = project.run(&["--connection", "web", "query", "SELECT 1"]).expect(0);
+    let run = project.run(&["query", "SELECT 1"]).expect(0);
     assert_eq!(run.stderr, "1 row\n");
     assert!(project.path("dbkeep.db").is_file());
     let project = Project::sqlite();
@@ -211,4 +211,21 @@ fn a_file_that_is_named_and_missing_is_an_error_and_none_at_all_is_not() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn a_connection_that_is_named_and_not_known_is_never_replaced_by_another() {
+    for project in [Project::new(), Project::new().with("DATABASE_URL", "sqlite:other.db"), Project::sqlite()] {
+        let run = project.run(&["--connection", "nope", "query", "SELECT 1"]).expect(3);
+        assert!(run.stderr.contains("there is no connection named \"nope\""), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_database_without_a_name_is_asked_for_where_it_would_stand() {
+    let laravel = Project::new().with("DB_CONNECTION", "mysql");
+    let run = laravel.run(&["config", "check"]).expect(3);
+    assert!(run.stderr.contains("DB_CONNECTION is set, but DB_DATABASE is not"), "{}", run.stderr);
+    let run = Project::new().run(&["--url", "mysql://app@localhost", "query", "SELECT 1"]).expect(3);
+    assert!(run.stderr.contains("the URL given by --url names no database"), "{}", run.stderr);
 }

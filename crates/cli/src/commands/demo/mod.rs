@@ -99,7 +99,7 @@ async fn life(context: &Context, place: &Place, told: &mut Told) -> Result<()> {
 async fn keep(context: &Context, place: &Place, told: &mut Told, config: &Config, database: &Database) -> Result<()> {
     let mut quiet = context.clone();
     quiet.output.quiet = true;
-    let migrator = super::migrate::migrator(&quiet, config)?;
+    let (migrator, _) = super::migrate::migrator(&quiet, config)?;
     let seeds = super::seed::seeds(config)?;
     shape(told, database, &migrator).await?;
     fill(told, database, &seeds).await?;
