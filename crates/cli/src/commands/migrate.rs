@@ -8,7 +8,7 @@ use crate::confirm::confirm;
 use crate::error::{Error, Location, Result};
 use crate::exit_code::ExitCode;
 use crate::output::Output;
-use crate::table::{duration, milliseconds, number, table};
+use crate::table::{counted, duration, milliseconds, number, table};
 use comfy_table::Cell;
 use dbkeep::Ident;
 use dbkeep::migrate::{
@@ -256,7 +256,9 @@ fn print_status(output: &Output, all: &[Status]) {
     let mut rows = table(["migration", "state", "batch", "when", "took", "drift"]);
     for status in all {
         let state = match (&status.halfway, status.applied) {
-            (Some(halfway), _) => format!("{} after {} statements", "stopped".red(), halfway.statements_done),
+            (Some(halfway), _) => {
+                format!("{} after {}", "stopped".red(), counted(halfway.statements_done, "statement"))
+            }
             (None, true) => "applied".green().to_string(),
             (None, false) => "pending".yellow().to_string(),
         };
