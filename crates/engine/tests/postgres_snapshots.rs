@@ -5,8 +5,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use dbkeep_engine::{
-    ByteSink, ByteSource, ConnectOptions, Engine, Error, ErrorKind, Restore, RestoreOptions, Result, Snapshot,
-    SnapshotOptions, StreamKind, StreamSpec, connect, engine_for,
+    ByteSink, ByteSource, ConnectOptions, Connection, Engine, Error, ErrorKind, Restore, RestoreOptions, Result,
+    Snapshot, SnapshotOptions, StreamKind, StreamSpec, connect, engine_for,
 };
 use dbkeep_testkit::{Kind, Server, TestDatabase, data_file, private_server, server};
 
@@ -314,6 +314,39 @@ async fn a_snapshot_shows_one_moment_and_holds_definitions_still() {
     assert!(!text("schema/10-before.sql").contains("CREATE TABLE public.c"));
     taken.finish().await.unwrap();
     connect(&other).await.unwrap().execute("ALTER TABLE b ADD m integer", &[]).await.unwrap();
+}
+
+/// Waits until so many sessions wait for a lock in this database.
+async fn waiting(connection: &mut Connection, sessions: i64) {
+    let sql = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+               WHERE NOT l.granted AND d.datname = current_database()";
+    while connection.query_one(sql, &[]).await.unwrap().get::<i64>(0).unwrap() != sessions {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// pg_dump would wait behind who waits for our locks, and we for pg_dump.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_to_alter_a_table_does_not_keep_pg_dump_from_it() {
+    let Some(server) = server(Kind::Postgres) else { return };
+    let database = server.fresh_database();
+    database.sql("CREATE TABLE a (n integer); INSERT INTO a VALUES (1)");
+    let (mut holder, mut watcher) =
+        (connect(&source(&database)).await.unwrap(), connect(&source(&database)).await.unwrap());
+    holder.script("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let options = source(&database);
+    let taken = tokio::spawn(async move { snapshot(&options).await });
+    waiting(&mut watcher, 1).await;
+    let mut altering = connect(&source(&database)).await.unwrap();
+    let altered = tokio::spawn(async move { altering.execute("ALTER TABLE a ADD m integer DEFAULT 7", &[]).await });
+    waiting(&mut watcher, 2).await;
+    holder.script("COMMIT").await.unwrap();
+    let mut taken = taken.await.unwrap();
+    altered.await.unwrap().unwrap();
+    let streams = read(&mut *taken).await;
+    let rows = streams.iter().find(|(spec, _)| spec.name == "data/public.a.copy").unwrap();
+    assert_eq!((rows.0.columns.join(" ").as_str(), rows.1.as_slice()), ("n m", &b"1\t7\n"[..]));
+    taken.finish().await.unwrap();
 }
 
 #[tokio::test]

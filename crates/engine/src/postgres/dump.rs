@@ -6,11 +6,16 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// Where distributions put the programs of each version, by folder and what follows the version in it.
 const FOLDERS: [(&str, &str); 4] =
     [("/usr/lib/postgresql", "bin"), ("/usr/pgsql-", "bin"), ("/usr/local/pgsql", "bin"), ("/opt/homebrew/opt", "bin")];
+
+/// How long pg_dump waits for a table. Whoever asks for a dump holds the tables already, so that it only waits where
+/// somebody else waits to alter one: that ends with us alone.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
 
 /// The two halves of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +75,11 @@ impl PgDump {
             })
             .arg(format!("--snapshot={snapshot}"))
             .args(["--no-owner", "--no-privileges", "--no-subscriptions", "--no-tablespaces"])
-            .args(["--no-password", "--encoding=UTF8", "--lock-wait-timeout=30s"]);
+            .args(["--no-password", "--encoding=UTF8"])
+            .arg(format!("--lock-wait-timeout={}ms", LOCK_WAIT.as_millis()));
         // Held until the program has ended.
         let _password = reach(&mut command, options, &self.version)?;
+        let since = Instant::now();
         let output = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -82,6 +89,14 @@ impl PgDump {
             .await
             .map_err(failed)?;
         let said = String::from_utf8_lossy(&output.stderr);
+        // What the server says may be in any language; the statement is quoted by pg_dump.
+        if !output.status.success() && said.contains("LOCK TABLE ") && since.elapsed() >= LOCK_WAIT {
+            return Err(Error::new(
+                ErrorKind::LockTimeout,
+                "another program waits to alter a table while pg_dump locks it",
+            )
+            .with_hint("try again when no migration runs"));
+        }
         if !output.status.success() {
             return Err(Error::new(
                 ErrorKind::Statement,

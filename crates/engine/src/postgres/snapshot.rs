@@ -13,6 +13,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
 
+const BEFORE: &str = "schema/10-before.sql";
+const AFTER: &str = "schema/90-after.sql";
+
 /// How often the tables are listed and locked anew when they change meanwhile.
 const ATTEMPTS: usize = 5;
 /// How many tables are locked by one statement.
@@ -32,19 +35,20 @@ SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
 /// An open snapshot.
 pub(super) struct PostgresSnapshot {
     connection: PostgresConnection,
-    options: ConnectOptions,
     info: SnapshotInfo,
-    /// The snapshot's name, by which another session sees the same moment.
-    exported: String,
-    dump: Option<PgDump>,
     sources: Vec<Source>,
 }
 
 /// Where a stream's bytes come from.
 enum Source {
-    Schema(Section),
     Copy(String),
     Text(String),
+}
+
+/// The two halves of the schema.
+struct Schema {
+    before: String,
+    after: String,
 }
 
 impl PostgresSnapshot {
@@ -55,7 +59,7 @@ impl PostgresSnapshot {
             false => None,
         };
         connection.execute_plain(SETTINGS).await?;
-        let moment = freeze(&mut connection).await?;
+        let (moment, schema) = begin(&mut connection, options, dump.as_ref()).await?;
         let settings = contents::settings(&mut connection).await?;
         let mut warnings = contents::warnings(&mut connection, snapshot).await?;
         if snapshot.data {
@@ -68,8 +72,9 @@ impl PostgresSnapshot {
             sources.push(source);
         };
         let sql = |name, kind| StreamSpec::new(name, kind, "sql/1", Digesting::Whole);
-        if snapshot.schema {
-            add(sql("schema/10-before.sql", StreamKind::SchemaBefore), Source::Schema(Section::Before));
+        let (before, after) = schema.map_or((None, None), |schema| (Some(schema.before), Some(schema.after)));
+        if let Some(before) = before {
+            add(sql(BEFORE, StreamKind::SchemaBefore), Source::Text(before));
         }
         if snapshot.data {
             for (spec, copy) in contents::tables(&mut connection).await? {
@@ -80,8 +85,8 @@ impl PostgresSnapshot {
                 add(sql("schema/50-sequences.sql", StreamKind::SchemaAfter), Source::Text(sequences));
             }
         }
-        if snapshot.schema {
-            add(sql("schema/90-after.sql", StreamKind::SchemaAfter), Source::Schema(Section::After));
+        if let Some(after) = after {
+            add(sql(AFTER, StreamKind::SchemaAfter), Source::Text(after));
         } else if snapshot.data {
             warnings.push("definitions are not included".to_owned());
         }
@@ -90,8 +95,34 @@ impl PostgresSnapshot {
         info.position = Some(Position { kind: "lsn".to_owned(), value: moment.position, exact: false });
         info.settings = settings;
         info.warnings = warnings;
-        Ok(Self { connection, options: options.clone(), info, exported: moment.exported, dump, sources })
+        Ok(Self { connection, info, sources })
     }
+}
+
+/// Freezes the tables and has the schema written at once. `pg_dump` locks the tables for itself: should somebody wait to
+/// alter one that we hold, it would wait behind them, and they for us. Then our locks are given back, and all is begun anew.
+async fn begin(
+    connection: &mut PostgresConnection,
+    options: &ConnectOptions,
+    dump: Option<&PgDump>,
+) -> Result<(Moment, Option<Schema>)> {
+    let mut attempt = 1;
+    loop {
+        let moment = freeze(connection).await?;
+        let Some(dump) = dump else { return Ok((moment, None)) };
+        match schema(dump, options, &moment.exported).await {
+            Ok(schema) => return Ok((moment, Some(schema))),
+            Err(error) if attempt < ATTEMPTS && error.kind() == ErrorKind::LockTimeout => attempt += 1,
+            Err(error) => return Err(error),
+        }
+        connection.execute_plain("ROLLBACK").await?;
+    }
+}
+
+async fn schema(dump: &PgDump, options: &ConnectOptions, exported: &str) -> Result<Schema> {
+    let before = dump.section(options, exported, Section::Before).await.map_err(|error| error.context(BEFORE))?;
+    let after = dump.section(options, exported, Section::After).await.map_err(|error| error.context(AFTER))?;
+    Ok(Schema { before, after })
 }
 
 /// The options of a session that may take as long as it takes.
@@ -173,14 +204,9 @@ impl Snapshot for PostgresSnapshot {
     async fn read(&mut self, index: usize, sink: &mut dyn ByteSink) -> Result<()> {
         let none = || Error::new(ErrorKind::NotFound, format!("the snapshot has no stream {index}"));
         let name = self.info.streams.get(index).map(|spec| spec.name.clone()).ok_or_else(none)?;
-        let outcome = match (self.sources.get(index).ok_or_else(none)?, &self.dump) {
-            (Source::Copy(sql), _) => copy::read(self.connection.link(), sql, sink).await,
-            (Source::Text(text), _) => sink.write(Bytes::copy_from_slice(text.as_bytes())).await,
-            (Source::Schema(section), Some(dump)) => {
-                let text = dump.section(&self.options, &self.exported, *section).await?;
-                sink.write(Bytes::from(text)).await
-            }
-            (Source::Schema(_), None) => return Err(none()),
+        let outcome = match self.sources.get(index).ok_or_else(none)? {
+            Source::Copy(sql) => copy::read(self.connection.link(), sql, sink).await,
+            Source::Text(text) => sink.write(Bytes::copy_from_slice(text.as_bytes())).await,
         };
         outcome.map_err(|error| error.context(name))
     }
