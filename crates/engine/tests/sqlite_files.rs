@@ -355,6 +355,32 @@ async fn a_restore_checks_what_it_got_before_the_target_exists() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restore_through_a_link_fills_what_it_points_to() {
+    use std::os::unix::fs::symlink;
+    let directory = TempDir::new().unwrap();
+    let source = directory.path().join("source.db");
+    drop(filled(&source).await);
+    let copy = copy(&source).await;
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let (link, second) = (directory.path().join("link.db"), directory.path().join("second.db"));
+    symlink("elsewhere/real.db", &link).unwrap();
+    symlink(&link, &second).unwrap();
+    restore(&copy, &second).await.unwrap();
+    for link in [&link, &second] {
+        assert!(std::fs::symlink_metadata(link).unwrap().is_symlink());
+    }
+    assert!(elsewhere.join("real.db").is_file());
+    let error = restore(&copy, &link).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotEmpty);
+
+    let circle = directory.path().join("circle.db");
+    symlink(&circle, &circle).unwrap();
+    assert!(restore(&copy, &circle).await.is_err());
+}
+
 #[tokio::test]
 async fn a_copy_left_by_a_killed_process_is_removed_by_the_next_snapshot() {
     let directory = tempfile::tempdir().unwrap();

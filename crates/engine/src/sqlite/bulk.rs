@@ -37,6 +37,7 @@ impl Drop for Half {
 impl SqliteRestore {
     pub(super) async fn start(target: PathBuf, options: RestoreOptions) -> Result<Self> {
         detached(move || {
+            let target = behind_links(target)?;
             open::directory(&target)?;
             if !open::exists(&target)? && !options.create {
                 return Err(Error::new(ErrorKind::UnknownDatabase, format!("there is no file {}", target.display())));
@@ -48,6 +49,18 @@ impl SqliteRestore {
         })
         .await
     }
+}
+
+/// What a link points to, whether it is there or not: the link itself stays, and the database lies where others look for it.
+fn behind_links(target: PathBuf) -> Result<PathBuf> {
+    const MOST: usize = 40;
+    let mut path = target.clone();
+    for _ in 0..MOST {
+        // What is no link, or cannot be looked at, is for the next look to judge.
+        let Ok(next) = std::fs::read_link(&path) else { return Ok(path) };
+        path = open::directory(&path)?.join(next);
+    }
+    Err(Error::new(ErrorKind::UnknownDatabase, format!("{} is a link that leads to no end", target.display())))
 }
 
 /// Creates the file, or takes over the one of a restore that was killed. A lock keeps two restores apart.
