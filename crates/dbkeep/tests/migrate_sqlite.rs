@@ -419,6 +419,16 @@ async fn migrations_are_read_from_a_directory() {
     assert_eq!(error.kind(), ErrorKind::Io);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_a_link_to_nowhere_is_not_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("2026_01_01_000000_users.sql");
+    std::os::unix::fs::symlink("gone.sql", &link).unwrap();
+    let error = Migrator::from_directory(directory.path()).up(&mut memory().await, &Up::default()).await.unwrap_err();
+    assert_eq!(error.message(), format!("cannot read {}", link.display()));
+}
+
 #[tokio::test]
 async fn a_dropped_run_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();

@@ -82,7 +82,8 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| cannot_read(directory, error))?.path();
-        if path.is_file() {
+        // Reading a link to nowhere says what is wrong, where leaving it out would be silent.
+        if path.is_file() || (path.is_symlink() && !path.is_dir()) {
             files.push(path);
         }
     }
