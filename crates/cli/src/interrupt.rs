@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// How work that must clean up learns that it is to stop.
@@ -44,14 +45,18 @@ impl Drop for Listening<'_> {
 /// the process at once.
 pub(crate) async fn until_interrupted<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = pin!(work);
-    let signal = tokio::select! {
-        outcome = &mut work => return outcome,
-        signal = signal() => signal,
-    };
+    let (tell, told) = oneshot::channel();
+    // On a thread of its own: work that waits for whoever reads its output hears of no first signal.
     tokio::spawn(async {
-        self::signal().await;
+        // Nobody listens any more where the work has ended.
+        let _ = tell.send(signal().await);
+        signal().await;
         std::process::exit(i32::from(ExitCode::Interrupted as u8));
     });
+    let signal = tokio::select! {
+        outcome = &mut work => return outcome,
+        Ok(signal) = told => signal,
+    };
     let mut stopped = Error::new(ExitCode::Interrupted, format!("stopped by {signal}"))
         .hint("nothing that is incomplete counts as done; run the command again");
     if stop.listeners.load(Ordering::SeqCst) > 0 {

@@ -137,6 +137,11 @@ async fn print(context: &Context, args: &Query, rows: &mut RowStream<'_>) -> Res
     }
 }
 
+/// Rows that are always there leave no moment in which Ctrl-C is heard.
+async fn breathe() {
+    tokio::task::yield_now().await;
+}
+
 /// How many rows a table's widths are computed from: more are printed as they come, in bounded memory.
 const WINDOW: usize = 1_000;
 
@@ -158,6 +163,7 @@ async fn as_table(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Troub
             // The lock on standard output is not held across an await.
             writeln!(output.stdout(), "{}", drawn(&columns, &window))?;
             window.clear();
+            breathe().await;
         }
         if ended {
             break;
@@ -264,6 +270,7 @@ async fn as_csv(output: &Output, rows: &mut RowStream<'_>) -> Result<(), Trouble
                 writer.into_inner().map_err(|error| Trouble::from(std::io::Error::other(error.to_string())))?;
             output.stdout().write_all(&buffer)?;
             writer = csv::Writer::from_writer(Vec::new());
+            breathe().await;
         }
         if row.is_none() {
             if let Some(affected) = affected(rows) {
@@ -297,6 +304,7 @@ async fn as_json(output: &Output, rows: &mut RowStream<'_>, write: bool) -> Resu
         if row.is_none() || buffer.len() > 64 * 1024 {
             output.stdout().write_all(buffer.as_bytes())?;
             buffer.clear();
+            breathe().await;
         }
         if row.is_none() {
             return Ok(());

@@ -10,7 +10,10 @@ use toml::de::{DeInteger, DeTable, DeValue};
 /// Whether a line is not to be shown: it has a URL, or a key whose value is a secret.
 fn may_hold_a_secret(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
-    ["://", "pass", "secret", "token", "key", "auth", "credential", "dsn"].iter().any(|mark| line.contains(mark))
+    // Misspelt ones, too.
+    ["://", "pas", "pw", "psw", "secret", "token", "key", "auth", "credential", "dsn"]
+        .iter()
+        .any(|mark| line.contains(mark))
 }
 
 /// A text with its name, for messages.

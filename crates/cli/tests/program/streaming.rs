@@ -1,9 +1,9 @@
 //! However many rows a query has, they pass through in bounded memory.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 
-use crate::support::{Project, on_every_server};
+use crate::support::{Project, interrupt, on_every_server, wait_until};
 use dbkeep_testkit::Kind;
 
 const KIB: u64 = 1024;
@@ -90,6 +90,20 @@ fn long_results_stream_in_every_format_from_sqlite() {
     // A table for people goes on in pieces.
     let (lines, _, most) = streamed(&project, &["query", "-q", &numbers(None, 100_000, "")]);
     assert!(lines >= 100_000 && most < BOUND, "{lines} lines, {} KiB", most / KIB);
+}
+
+/// As when the reader of a pipe stands still.
+#[test]
+fn a_second_ctrl_c_ends_a_query_whose_output_nobody_takes() {
+    let project = Project::sqlite();
+    let mut child = project.command(&["query", "--csv", &numbers(None, 1_000_000, "")]).spawn().unwrap();
+    let mut first = [0];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    wait_until("the query has ended", || {
+        interrupt(&child);
+        child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]

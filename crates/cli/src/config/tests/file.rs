@@ -88,6 +88,15 @@ fn mistakes_in_the_file_are_shown_with_their_line() {
             "[migrations]\ndirectory = \"\"",
             "dbkeep.toml:2:1: the key \"directory\" is not known in [migrations]\n| directory = \"\"\n? the keys are: dir, table",
         ),
+        // A value that may be a secret is not shown.
+        (
+            "[backup]\npasword = \"hunter2\"",
+            "dbkeep.toml:2:1: the key \"pasword\" is not known in [backup]\n? the keys are: path, compression, encryption, retention",
+        ),
+        (
+            "[backup]\npwd = \"hunter2\"",
+            "dbkeep.toml:2:1: the key \"pwd\" is not known in [backup]\n? the keys are: path, compression, encryption, retention",
+        ),
         // Wrong types.
         ("default = 1", "dbkeep.toml:1:11: default must be a text in quotes, not integer\n| default = 1"),
         ("connections = []", "dbkeep.toml:1:15: connections must be a table, not array\n| connections = []"),
