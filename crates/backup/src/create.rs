@@ -108,6 +108,7 @@ pub async fn create(vault: &Vault, settings: &Settings, options: CreateOptions) 
                     kind: options.kind.name().to_owned(),
                     connection: settings.name.clone(),
                     database: settings.options.database.clone(),
+                    source: settings.options.target(),
                     engine: info.server.engine.to_owned(),
                     product: info.server.product.to_owned(),
                     version: info.server.version.to_string(),

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// be read.
 pub async fn find(vault: &Vault, which: &str, source: &Settings) -> Result<BackupRecord> {
     let (vault, which) = (vault.clone(), which.to_owned());
-    let wanted = Source { engine: source.options.engine.name().into(), database: source.options.database.clone() };
+    let wanted = Source { engine: source.options.engine.name().into(), source: source.options.target() };
     blocking(move || {
         if which != "latest" {
             return Ok(vault.find(&which)?);
@@ -32,11 +32,11 @@ pub async fn find(vault: &Vault, which: &str, source: &Settings) -> Result<Backu
             return Ok(vault.find("latest")?);
         }
         let newest: Vec<String> =
-            sources.iter().map(|(source, record)| format!("{} ({})", source.database, record.id.short())).collect();
+            sources.iter().map(|(source, record)| format!("{} ({})", source.source, record.id.short())).collect();
         Err(BackupError::unfit(
             format!(
                 "there is no backup of {}, and the latest may be one of several databases': {}",
-                wanted.database,
+                wanted.source,
                 newest.join(", ")
             ),
             "name the backup by its id; `dbkeep backup list` shows them all",
@@ -49,7 +49,7 @@ pub async fn find(vault: &Vault, which: &str, source: &Settings) -> Result<Backu
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Source {
     engine: String,
-    database: String,
+    source: String,
 }
 
 impl Source {

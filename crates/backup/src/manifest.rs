@@ -25,6 +25,9 @@ pub struct Manifest {
     pub connection: String,
     /// The name of the database.
     pub database: String,
+    /// The database and where it was, as in `shop on db:3306`. Empty in records of versions that did not write it.
+    #[serde(default)]
+    pub source: String,
     /// The engine's short name; a backup is restored to the same engine.
     pub engine: String,
     /// The product's name.
@@ -127,6 +130,9 @@ pub struct Summary {
     pub engine: String,
     /// The name of the database.
     pub database: String,
+    /// The database and where it was, as in `shop on db:3306`.
+    #[serde(skip)]
+    pub source: String,
     /// When it was begun.
     pub started_at: Timestamp,
     /// How long it took.
@@ -160,6 +166,7 @@ impl Summary {
             rows: manifest.rows(),
             kind: manifest.kind,
             engine: manifest.engine,
+            source: if manifest.source.is_empty() { manifest.database.clone() } else { manifest.source },
             database: manifest.database,
             started_at: manifest.started_at,
             duration_ms: manifest.duration_ms,

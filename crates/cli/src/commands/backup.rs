@@ -43,6 +43,7 @@ impl From<BackupError> for Error {
             (_, Some(vault)) => match vault.kind() {
                 VaultErrorKind::NotAVault | VaultErrorKind::WrongPassphrase => ExitCode::Configuration,
                 VaultErrorKind::Locked => ExitCode::Locked,
+                VaultErrorKind::NotFound => ExitCode::Usage,
                 _ => ExitCode::Failed,
             },
             _ => ExitCode::Refused,
@@ -246,11 +247,22 @@ async fn list(context: &Context) -> Result<ExitCode> {
         let mut rows = table([
             "backup", "type", "database", "when", "tables", "rows", "read", "stored", "took", "verified", "tag",
         ]);
+        // Where one name stands for several databases, the place is part of it.
+        let is_ambiguous = |summary: &Summary| {
+            all.iter().any(|other| {
+                file_name(&other.summary.database) == file_name(&summary.database)
+                    && other.summary.source != summary.source
+            })
+        };
         for Listed { summary, verified_at, .. } in &all {
+            let database = match is_ambiguous(summary) {
+                true => summary.source.as_str(),
+                false => file_name(&summary.database),
+            };
             rows.add_row([
                 Cell::new(short(&summary.id)),
                 Cell::new(&summary.kind),
-                Cell::new(file_name(&summary.database)),
+                Cell::new(database),
                 Cell::new(format!("{:.0}", summary.started_at)),
                 number(summary.tables),
                 number(summary.rows),

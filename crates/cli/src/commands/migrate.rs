@@ -282,7 +282,13 @@ fn print_status(output: &Output, all: &[Status]) {
 fn create_file(context: &Context, args: &MigrateCreate) -> Result<ExitCode> {
     let config = context.config()?;
     let dialect = config.connection()?.settings.options.engine.dialect();
-    let path = create(&config.migrations.dir, &args.name, args.table.as_deref(), &*dialect, Timestamp::now())?;
+    let path = create(&config.migrations.dir, &args.name, args.table.as_deref(), &*dialect, Timestamp::now()).map_err(
+        |error| {
+            let is_name = error.kind() == ErrorKind::File;
+            let error = Error::from(error);
+            if is_name { Error { code: ExitCode::Usage, ..error } } else { error }
+        },
+    )?;
     let here = context.here()?;
     let shown = path.strip_prefix(&here).unwrap_or(Path::new(&path)).display().to_string();
     if context.output.json {

@@ -96,10 +96,10 @@ fn a_backup_is_named_by_the_beginning_of_its_id() {
         project.run(&["--url", "sqlite:copy.db", "query", "--csv", "SELECT count(*) FROM clubs"]).stdout,
         "count(*)\n2\n"
     );
-    let run = project.run(&["restore", "ffffffff", "--into", "sqlite:other.db"]).expect(1);
+    let run = project.run(&["restore", "ffffffff", "--into", "sqlite:other.db"]).expect(2);
     assert!(run.stderr.contains("ffffffff"), "{}", run.stderr);
     assert!(!project.path("other.db").exists());
-    let run = project.run(&["backup", "verify", "not-an-id"]).expect(1);
+    let run = project.run(&["backup", "verify", "not-an-id"]).expect(2);
     assert!(run.stderr.contains("not-an-id"), "{}", run.stderr);
 }
 
@@ -240,4 +240,33 @@ fn a_backup_without_any_table_is_made_and_asked_about() {
     project.run(&["query", "SELECT 1"]).expect(0);
     let run = project.run(&["backup"]).expect(0);
     assert!(run.stderr.contains("the database has no tables: is it the one that is meant?"), "{}", run.stderr);
+}
+
+#[test]
+fn databases_of_one_name_on_two_servers_are_told_apart() {
+    let (Some(first), Some(second)) = (dbkeep_testkit::server(Kind::Mariadb), dbkeep_testkit::server(Kind::Mysql))
+    else {
+        return;
+    };
+    let project = Project::new();
+    let name = first.fresh_database();
+    let other = Unmade { name: name.name().to_owned(), server: second };
+    let urls = [name.url(), other.server.url(&other.name)];
+    other.server.client().run("", &format!("CREATE DATABASE {}", other.name));
+    for url in &urls {
+        project.run(&["--url", url, "query", "--write", "CREATE TABLE clubs (id INT PRIMARY KEY)"]).expect(0);
+    }
+    let ids =
+        urls.each_ref().map(|url| project.run(&["--url", url, "backup", "--json"]).expect(0).json()["id"].clone());
+    for (url, id) in urls.iter().zip(&ids) {
+        let plan = ["--url", url, "restore", "--dry-run", "--database", "nowhere", "--json"];
+        assert_eq!(project.run(&plan).expect(0).json()["id"], *id);
+    }
+    let list = project.run(&["--url", &urls[0], "backup", "list"]).expect(0).stdout;
+    assert_eq!(list.matches(&format!("{} on 127.0.0.1:", other.name)).count(), 2, "{list}");
+    // Of one product into the other is no copy.
+    let id = ids[1].as_str().unwrap();
+    let run = project.run(&["--url", &urls[0], "restore", id, "--database", &format!("{}_new", other.name)]).expect(1);
+    assert!(run.stderr.contains("the backup is of MySQL and this server is MariaDB"), "{}", run.stderr);
+    assert_eq!(name.server().client().run("", &format!("SHOW DATABASES LIKE '{}_new'", other.name)), "");
 }

@@ -173,7 +173,7 @@ fn a_backup_is_made_before_migrating_where_that_is_asked_for() {
 #[test]
 fn names_that_cannot_be_and_folders_that_are_not_there_are_said() {
     let project = Project::sqlite();
-    let run = project.run(&["migrate", "create", "Add Users!"]).expect(1);
+    let run = project.run(&["migrate", "create", "Add Users!"]).expect(2);
     assert!(
         run.stderr.contains("\"Add Users!\" is no name for a migration") && run.stderr.contains("add_users"),
         "{}",

@@ -193,7 +193,7 @@ pub(crate) fn on_every_server() -> impl Iterator<Item = TestDatabase> {
 
 /// The name of a database that does not exist yet, dropped at the end.
 pub(crate) struct Unmade {
-    server: Server,
+    pub(crate) server: Server,
     pub(crate) name: String,
 }
 

@@ -38,6 +38,9 @@ const DEPTH: usize = 64;
 /// How many pieces a file may hold once its aliases are written out: a small file could otherwise fill the memory.
 const PIECES: usize = 10_000_000;
 
+/// Where YAML's own tags live.
+const YAML: &str = "tag:yaml.org,2002:";
+
 struct Composer<'t> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
     anchors: HashMap<usize, Node>,
@@ -78,9 +81,18 @@ impl<'t> Composer<'t> {
         }
         self.count(1, &span)?;
         let (line, column) = (span.start.line(), span.start.col() + 1);
+        let is_text = match event.tag().map(|tag| (tag.suffix_in_namespace(YAML), tag)) {
+            None => false,
+            Some((Some(name), _)) if name == "str" => true,
+            Some((Some(name), _)) if matches!(&*name, "int" | "float" | "bool" | "null" | "map" | "seq") => false,
+            Some((Some(name), _)) if name == "binary" => {
+                return Err(malformed("the tag !!binary is not known here: bytes are written as in 0x00ff", &span));
+            }
+            Some((_, tag)) => return Err(malformed(&format!("the tag {tag} is not known here"), &span)),
+        };
         let (content, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
-                (Content::Scalar(text.into_owned(), style == ScalarStyle::Plain), anchor)
+                (Content::Scalar(text.into_owned(), style == ScalarStyle::Plain && !is_text), anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, _) => (self.map(depth)?, anchor),
@@ -216,6 +228,7 @@ mod tests {
             r#"{"a":[1,-2.5,1000.0,"x","y","no",true,null,null,"007"],"b":{}}"#
         );
         assert_eq!(json("a: &x {b: 1}\nc: *x\n"), r#"{"a":{"b":1},"c":{"b":1}}"#);
+        assert_eq!(json("a: !!str 007\nb: !!int 7\n"), r#"{"a":"007","b":7}"#);
         // JSON is YAML, tabs and all.
         assert_eq!(json("{\n\t\"a\":1,\n\t\"b\": [\n\t\ttrue,\"\\u00fc\"]\n}\n"), r#"{"a":1,"b":[true,"ü"]}"#);
         assert_eq!(read("# nothing\n").unwrap(), None);
@@ -226,6 +239,11 @@ mod tests {
         assert_eq!(error("a: 1\na: 2\n"), "2:1: \"a\" stands here for the second time");
         assert_eq!(error("a: 1\n---\nb: 2\n"), "3:1: there is a second document in this file");
         assert_eq!(error("a: [1\n"), "1:4: unclosed bracket '['");
+        assert_eq!(
+            error("a: !!binary AAH/\n"),
+            "1:13: the tag !!binary is not known here: bytes are written as in 0x00ff"
+        );
+        assert_eq!(error("a: !club {b: 1}\n"), "1:10: the tag !club is not known here");
         assert!(read(&"[".repeat(100_000)).is_err());
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\

@@ -34,6 +34,7 @@ pub(super) struct MySqlRestore {
 pub(super) async fn open(options: &ConnectOptions, wanted: &RestoreOptions) -> Result<MySqlRestore> {
     let name = super::named(options)?;
     let mut conn = connect(options, Purpose::Beside).await?;
+    target::is_same_product(&mut conn, wanted).await?;
     let created = target::prepare(&mut conn, &options.database, &name, wanted).await?;
     let mut restore = MySqlRestore {
         conn: Some(conn),

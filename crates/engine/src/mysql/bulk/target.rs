@@ -11,6 +11,21 @@ const CONTENT: &str = "SELECT table_type AS kind, table_name AS name FROM inform
     UNION ALL SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE() \
     UNION ALL SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = DATABASE()";
 
+/// MySQL and MariaDB differ in collations, types and the code they run: of one into the other is no copy.
+pub(super) async fn is_same_product(conn: &mut Conn, wanted: &RestoreOptions) -> Result<()> {
+    let row: Option<(String, String)> =
+        conn.query_first("SELECT VERSION(), @@version_comment").await.map_err(of_driver)?;
+    let (version, comment) = row.unwrap_or_default();
+    let here = if version.contains("MariaDB") || comment.contains("MariaDB") { "MariaDB" } else { "MySQL" };
+    match wanted.settings.get("flavor") {
+        Some(source) if source != here => {
+            Err(Error::new(ErrorKind::Unsupported, format!("the backup is of {source} and this server is {here}"))
+                .with_hint("the two differ in collations, types and code: restore it into a server of its own product"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes sure that functions and triggers can be made, before the first row is loaded: where there is a binary log, that takes
 /// trust, and the server says so only when the first is made.
 pub(super) async fn is_trusted(conn: &mut Conn) -> Result<()> {
