@@ -327,6 +327,9 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
     if context.output.json {
         context.output.document(&json!({ "ok": ok, "checked_bytes": report.checked_bytes, "errors": errors }))?;
     } else if ok {
+        if count == 0 {
+            context.output.warn("there are no backups in this vault");
+        }
         context.output.line(format_args!(
             "{} {} intact, {} read back",
             "✓".green(),
@@ -338,7 +341,9 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
             context.output.line(format_args!("{} {error}", "✗".red()));
         }
         context.output.note(
-            "help: make a new backup now, which stores anew what is missing, and look at the disk the vault is on",
+            "help: look at the disk the vault is on; move every damaged pack aside, out of the vault's folder data/, and then \
+             make a new backup, which stores anew what is missing: as long as it is there, new backups rely on a damaged \
+             pack, too. Keep it: earlier backups may need what is sound in it",
         );
     }
     Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })

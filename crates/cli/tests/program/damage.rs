@@ -58,6 +58,39 @@ fn a_flipped_bit_is_found_and_nothing_is_restored_from_it() {
 }
 
 #[test]
+fn what_verify_advises_after_a_flipped_bit_makes_new_backups_sound() {
+    let project = saved();
+    let pack = largest(&project.path("storage/backups/data"));
+    let mut bytes = fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    writable(&pack);
+    fs::write(&pack, bytes).unwrap();
+    // A new backup alone does not help: it relies on what is there.
+    project.run(&["backup"]).expect(0);
+    project.run(&["restore", "latest", "--into", "sqlite:copy.db"]).expect(7);
+    let run = project.run(&["backup", "verify"]).expect(7);
+    assert!(
+        run.stderr
+            .contains("move every damaged pack aside, out of the vault's folder data/, and then make a new backup"),
+        "{}",
+        run.stderr
+    );
+    fs::rename(&pack, project.path("damaged-pack")).unwrap();
+    project.run(&["backup"]).expect(0);
+    project.run(&["backup", "verify", "latest"]).expect(0);
+    project.run(&["restore", "latest", "--into", "sqlite:copy.db"]).expect(0);
+}
+
+#[test]
+fn a_vault_whose_backups_are_gone_is_not_called_intact_without_a_word() {
+    let project = saved();
+    fs::remove_dir_all(project.path("storage/backups/snapshots")).unwrap();
+    let run = project.run(&["backup", "verify"]).expect(0);
+    assert!(run.stderr.contains("warning: there are no backups in this vault"), "{}", run.stderr);
+}
+
+#[test]
 fn a_missing_pack_is_found_and_the_next_backup_stores_it_anew() {
     let project = saved();
     fs::remove_file(largest(&project.path("storage/backups/data"))).unwrap();
