@@ -212,6 +212,15 @@ fn is_absent(path: &Path) -> bool {
     }
 }
 
+async fn add_verified(config: &Config, all: &mut [Listed]) -> Result<()> {
+    if let Some(state) = State::open_if_there(config).await? {
+        for listed in all {
+            listed.verified_at = state.verified_at(&listed.summary.id).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn list(context: &Context) -> Result<ExitCode> {
     let config = context.config()?;
     let listing = match is_absent(&config.backup.path) {
@@ -221,15 +230,13 @@ async fn list(context: &Context) -> Result<ExitCode> {
             blocking(move || Ok(vault.list()?)).await?
         }
     };
-    let verified = State::open_if_there(&config).await?;
     let mut all = Vec::new();
     for record in &listing.backups {
-        let summary = Summary::of(record)?;
-        let verified_at = match &verified {
-            Some(state) => state.verified_at(&summary.id).await?,
-            None => None,
-        };
-        all.push(Listed { summary, verified_at, tested_at: None });
+        all.push(Listed { summary: Summary::of(record)?, verified_at: None, tested_at: None });
+    }
+    // What backups there are is wanted most when the machine is in trouble: it is told whatever becomes of the rest.
+    if let Err(error) = add_verified(&config, &mut all).await {
+        context.output.warn(format_args!("when backups were verified is not known: {}", error.message));
     }
     for damaged in &listing.damaged {
         context.output.warn(format_args!(

@@ -45,8 +45,11 @@ impl Variables {
         if !file.is_file() {
             return Ok(self);
         }
-        let entries = dotenvy::from_path_iter(file).map_err(|error| cannot_read(file, &error))?;
-        for entry in entries {
+        let unread = |error| cannot_read(file, &dotenvy::Error::Io(error));
+        let bytes = std::fs::read(file).map_err(unread)?;
+        // Editors on Windows begin a file with a mark of its encoding.
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        for entry in dotenvy::from_read_iter(text) {
             let (name, value) = entry.map_err(|error| cannot_read(file, &error))?;
             self.dotenv.insert(name, value);
         }

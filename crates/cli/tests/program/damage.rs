@@ -274,3 +274,15 @@ fn a_read_only_project_can_be_looked_at() {
     let run = run.expect(0);
     assert_eq!(run.stdout, "write: 4\ninit: 1\ncreate: 1\n", "{}", run.stderr);
 }
+
+#[test]
+fn backups_are_listed_also_where_the_state_cannot_be_read() {
+    let project = Project::sqlite();
+    project.write_query("CREATE TABLE clubs (code TEXT PRIMARY KEY)");
+    project.run(&["backup"]).expect(0);
+    project.run(&["backup", "verify"]).expect(0);
+    project.write(".dbkeep/state.db", "no database, however long it may be, and it is long enough for a page of one");
+    let run = project.run(&["backup", "list", "--json"]).expect(0);
+    assert_eq!(run.json().as_array().unwrap().len(), 1);
+    assert!(run.stderr.contains("when backups were verified is not known"), "{}", run.stderr);
+}

@@ -422,3 +422,10 @@ fn production_is_recognised_and_never_talked_away_by_accident() {
         "DBKEEP_ENV=preview is not a known environment\n? it is one of development, test, staging, production"
     );
 }
+
+#[test]
+fn a_dotenv_file_may_begin_with_a_mark_of_its_encoding() {
+    let given = toml("").dotenv("\u{feff}DATABASE_URL=sqlite://marked.db\n");
+    let database = &given.default_connection().settings.options.database;
+    assert!(database.ends_with("marked.db"), "{database}");
+}
