@@ -1,6 +1,6 @@
 //! Connection URLs: `mysql://app:secret@db.internal:3306/shop?tls=verify-full`, `sqlite://shop.db`.
 
-use crate::{ConnectOptions, Error, ErrorKind, Location, Result, Secret, TlsMode, engine_for, schemes};
+use crate::{ConnectOptions, Error, ErrorKind, Location, Result, Secret, TlsMode, engine_for, engines, schemes};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ impl FromStr for ConnectOptions {
     fn from_str(text: &str) -> Result<Self> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(wrong("this is no connection URL: it does not begin with a scheme and a colon")
-                .with_hint(format!("{}; a file of SQLite is written sqlite:shop.db", known_schemes())));
+                .with_hint(known_schemes_and_files()));
         };
         let Some(engine) = engine_for(scheme) else {
             let plain = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
@@ -59,6 +59,15 @@ impl FromStr for ConnectOptions {
 
 fn known_schemes() -> String {
     format!("the schemes are: {}", schemes().collect::<Vec<_>>().join(", "))
+}
+
+/// With how a database that is a file is written: a bare path is what is given most often.
+fn known_schemes_and_files() -> String {
+    let of_files = engines().iter().find(|engine| engine.location() == Location::File);
+    match of_files.and_then(|engine| engine.schemes().first()) {
+        Some(scheme) => format!("{}; a database in a file is written {scheme}:shop.db", known_schemes()),
+        None => known_schemes(),
+    }
 }
 
 fn file(mut options: ConnectOptions, rest: &str) -> Result<ConnectOptions> {

@@ -180,7 +180,7 @@ const ALL: &str = "the parameters are: tls, tls_ca, tls_cert, tls_key, socket, h
     application_name, statement_cache, mode";
 const SCHEMES: &str = "the schemes are: mysql, mariadb, postgres, postgresql, pgsql, sqlite, sqlite3";
 const SCHEMES_OR_FILE: &str = "the schemes are: mysql, mariadb, postgres, postgresql, pgsql, sqlite, sqlite3; \
-    a file of SQLite is written sqlite:shop.db";
+    a database in a file is written sqlite:shop.db";
 const FORM: &str = "as in scheme://user:password@host:port/database";
 const ESCAPES: &str = "as in scheme://user:password@host:port/database; special characters in the password are written %XX: \
     @ as %40, : as %3A, / as %2F, # as %23, ? as %3F";
