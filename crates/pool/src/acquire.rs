@@ -1,7 +1,6 @@
 //! What a caller does until it has a connection: takes an idle one, or waits in the queue for whatever comes first.
 
 use std::panic::Location;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +9,12 @@ use tokio::time::Instant;
 
 use crate::error::{AcquireError, AcquireErrorKind, AcquirePhase, Failed};
 use crate::lease::Lease;
-use crate::ledger::{Join, Leaving, Mode, Refusal, Trust, WaiterId};
+use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId};
 use crate::manage::Manage;
 use crate::observer;
 use crate::parcel::{Load, Parcel};
 use crate::shared::{Delivery, Failure, Shared, after};
+use crate::shelf::{Held, Lent};
 
 /// One call for a connection.
 struct Call<'a, M: Manage> {
@@ -31,36 +31,24 @@ pub(crate) async fn acquire<M: Manage>(
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
     let call = Call { shared, location, started: Instant::now(), limit: Some(limit) };
-    if let Some(lease) = call.take(Trust::Proven) {
+    if let Some(lease) = call.take_resting(Trust::Proven) {
         return Ok(lease);
     }
     let mut place = loop {
         let (sender, receiver) = oneshot::channel();
-        let joined = shared.step(|ledger, tasks| {
-            let now = call.started;
-            ledger.join(now, call.started, location, sender, tasks)
-        });
-        match joined {
+        let caller = Caller { since: call.started, deadline: after(call.started, limit), location };
+        match shared.step(|ledger, tasks| ledger.join(call.started, caller, sender, tasks)) {
             Join::Queued(id) => break QueuePlace { shared, id, receiver, left: false },
             Join::Refused(refusal) => return Err(call.refused(refusal)),
-            Join::Lent(seat, connection) => {
-                let parcel = Parcel::new(Arc::clone(shared), seat, connection, Duration::ZERO);
-                if let Some(load) = parcel.inspect() {
-                    return Ok(call.lease(load, Duration::ZERO));
+            Join::Lent(held) => {
+                if let Some(lease) = call.accept(held) {
+                    return Ok(lease);
                 }
             }
         }
     };
-    let mut alarm = pin!(shared.alarm(after(call.started, limit)));
-    let delivery = tokio::select! {
-        biased;
-        delivery = &mut place.receiver => delivery,
-        () = &mut alarm => match place.leave(Leaving::OutOfTime) {
-            Some((position, phase)) => return Err(call.failed(AcquireErrorKind::Timeout, phase, Some(position), None)),
-            // It has been taken off the queue, so its delivery is being made at this moment.
-            None => (&mut place.receiver).await,
-        },
-    };
+    // The housekeeper watches the time, so that waiting needs no timer of its own.
+    let delivery = (&mut place.receiver).await;
     place.left = true;
     call.receive(delivery)
 }
@@ -71,8 +59,13 @@ pub(crate) fn try_acquire<M: Manage>(
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
     let call = Call { shared, location, started: Instant::now(), limit: None };
-    if let Some(lease) = call.take(Trust::AsIs) {
+    if let Some(lease) = call.take_resting(Trust::AsIs) {
         return Ok(lease);
+    }
+    while let Some(held) = shared.step(|ledger, tasks| ledger.take(call.started, location, Trust::AsIs, tasks)) {
+        if let Some(lease) = call.accept(held) {
+            return Ok(lease);
+        }
     }
     let kind = match shared.look().mode() {
         Mode::Closed => AcquireErrorKind::Closed,
@@ -82,15 +75,20 @@ pub(crate) fn try_acquire<M: Manage>(
 }
 
 impl<M: Manage> Call<'_, M> {
-    fn take(&self, trust: Trust) -> Option<Lease<M>> {
-        loop {
-            let (seat, connection) =
-                self.shared.step(|ledger, tasks| ledger.take(self.started, self.location, trust, tasks))?;
-            let parcel = Parcel::new(Arc::clone(self.shared), seat, connection, Duration::ZERO);
-            if let Some(load) = parcel.inspect() {
-                return Some(self.lease(load, Duration::ZERO));
+    /// Takes a connection that rests, without the ledger.
+    fn take_resting(&self, trust: Trust) -> Option<Lease<M>> {
+        while let Lent::Yes(held) = self.shared.shelf.lend(self.started, self.location, trust == Trust::Proven) {
+            if let Some(lease) = self.accept(held) {
+                return Some(lease);
             }
         }
+        None
+    }
+
+    /// A lease of it, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
+    fn accept(&self, held: Held<M::Connection>) -> Option<Lease<M>> {
+        let parcel = Parcel::new(Arc::clone(self.shared), held, Duration::ZERO);
+        parcel.inspect().map(|load| self.lease(load, Duration::ZERO))
     }
 
     fn receive(
@@ -122,6 +120,9 @@ impl<M: Manage> Call<'_, M> {
             Refusal::OpenFailed(failure) => (AcquireErrorKind::OpenFailed, AcquirePhase::Open, Some(failure)),
             Refusal::Closed => (AcquireErrorKind::Closed, AcquirePhase::Queue, None),
             Refusal::Shed => (AcquireErrorKind::Shed, AcquirePhase::Queue, None),
+            Refusal::OutOfTime { position, phase } => {
+                return self.failed(AcquireErrorKind::Timeout, phase, Some(position), None);
+            }
         };
         self.failed(kind, phase, None, failure)
     }
@@ -151,19 +152,10 @@ struct QueuePlace<'a, M: Manage> {
     left: bool,
 }
 
-impl<M: Manage> QueuePlace<'_, M> {
-    fn leave(&mut self, why: Leaving) -> Option<(usize, AcquirePhase)> {
-        self.left = true;
-        let left = self.shared.step(|ledger, _| ledger.leave(self.id, why))?;
-        drop(left.handle);
-        Some((left.position, left.phase))
-    }
-}
-
 impl<M: Manage> Drop for QueuePlace<'_, M> {
     fn drop(&mut self) {
         if !self.left {
-            self.leave(Leaving::Gone);
+            drop(self.shared.step(|ledger, _| ledger.leave(self.id)));
         }
     }
 }

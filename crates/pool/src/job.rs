@@ -10,10 +10,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::error::OpenFailure;
-use crate::ledger::{Place, Seat};
+use crate::ledger::Place;
 use crate::manage::{Manage, State};
 use crate::observer;
 use crate::shared::Shared;
+use crate::shelf::{Card, Held, Seat};
 use crate::stats::CloseReason;
 
 /// After this long nobody counts on a check or a reset any more: a caller who waits for it gets another connection if one
@@ -112,21 +113,22 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
 }
 
 /// Checks or resets a connection, which is then lent, or closed.
-pub(crate) fn care<M: Manage>(shared: &Arc<Shared<M>>, seat: Seat, connection: M::Connection, care: Care) {
+pub(crate) fn care<M: Manage>(shared: &Arc<Shared<M>>, held: Held<M::Connection>, care: Care) {
+    let Held { seat, card, connection } = held;
     let job = Job::new(shared, Place::Seat(seat));
-    shared.runtime.spawn(run_care(job, connection, care));
+    shared.runtime.spawn(run_care(job, card, connection, care));
 }
 
-async fn run_care<M: Manage>(mut job: Job<M>, mut connection: M::Connection, care: Care) {
+async fn run_care<M: Manage>(mut job: Job<M>, card: Card, mut connection: M::Connection, care: Care) {
     let shared = Arc::clone(&job.shared);
     let fit = tend(&mut job, &mut connection, care).await;
-    let seat = job.seat();
+    let held = Held { seat: job.seat(), card, connection };
     let now = Instant::now();
     shared.step(|ledger, tasks| {
         if fit {
-            ledger.healthy(seat, connection, now, tasks);
+            ledger.healthy(held, now, tasks);
         } else {
-            ledger.unhealthy(seat, connection, now, tasks);
+            ledger.unhealthy(held, now, tasks);
         }
     });
 }

@@ -7,10 +7,11 @@ use std::thread;
 
 use tokio::time::Instant;
 
-use crate::ledger::Return;
 use crate::manage::{Manage, State};
 use crate::parcel::Load;
 use crate::shared::Shared;
+use crate::shelf::{Back, Loan};
+use crate::stats::Borrower;
 
 /// A connection on loan from a [`Pool`](crate::Pool). It goes back when the lease is dropped, wherever that happens: on
 /// any thread, in or out of a runtime, in a cancelled future or while a panic unwinds.
@@ -33,18 +34,20 @@ impl<M: Manage> Lease<M> {
     /// Keeps the connection for good. The pool forgets it and has room for another one.
     #[must_use = "to have the pool close the connection, use `discard`"]
     pub fn detach(mut self) -> M::Connection {
-        let Load { shared, seat, connection } = self.unload();
-        let returned = shared.step(|ledger, tasks| ledger.detach(seat, Instant::now(), tasks));
-        report(&shared, &returned);
-        connection
+        let Load { shared, held } = self.unload();
+        let now = Instant::now();
+        let loan = shared.step(|ledger, tasks| ledger.detach(held.seat, now, tasks));
+        report(&shared, &loan, now);
+        held.connection
     }
 
     /// Has the pool close the connection in the background, and makes room for another one at once. For a borrower who
     /// knows better than the connection that something is wrong with it.
     pub fn discard(mut self) {
-        let Load { shared, seat, connection } = self.unload();
-        let returned = shared.step(|ledger, tasks| ledger.discard(seat, connection, Instant::now(), tasks));
-        report(&shared, &returned);
+        let Load { shared, held } = self.unload();
+        let now = Instant::now();
+        let loan = shared.step(|ledger, tasks| ledger.discard(held, now, tasks));
+        report(&shared, &loan, now);
     }
 
     fn unload(&mut self) -> Load<M> {
@@ -63,7 +66,7 @@ impl<M: Manage> Deref for Lease<M> {
     fn deref(&self) -> &M::Connection {
         self.used.store(true, Ordering::Relaxed);
         match &self.load {
-            Some(load) => &load.connection,
+            Some(load) => &load.held.connection,
             None => unreachable!("{GONE}"),
         }
     }
@@ -73,7 +76,7 @@ impl<M: Manage> DerefMut for Lease<M> {
     fn deref_mut(&mut self) -> &mut M::Connection {
         *self.used.get_mut() = true;
         match &mut self.load {
-            Some(load) => &mut load.connection,
+            Some(load) => &mut load.held.connection,
             None => unreachable!("{GONE}"),
         }
     }
@@ -81,16 +84,28 @@ impl<M: Manage> DerefMut for Lease<M> {
 
 impl<M: Manage> Drop for Lease<M> {
     fn drop(&mut self) {
-        let Some(Load { shared, seat, connection }) = self.load.take() else { return };
-        let mut state = shared.state_of(&connection);
+        let Some(Load { shared, held }) = self.load.take() else { return };
+        let mut state = shared.state_of(&held.connection);
         if state == State::Clean && thread::panicking() {
             // The borrower did not get to its end, and what it left need not show in the connection's own state.
             state = State::NeedsReset;
         }
         let now = Instant::now();
-        let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&connection, now));
-        let returned = shared.step(|ledger, tasks| ledger.give_back(seat, connection, state, proven, now, tasks));
-        report(&shared, &returned);
+        let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&held.connection, now));
+        let back = match state {
+            State::Clean => shared.shelf.take_back(held, proven, now),
+            _ => Back::AskLedger(held),
+        };
+        let loan = match back {
+            Back::Rests { loan, tidy } => {
+                if tidy {
+                    shared.step(|ledger, tasks| ledger.tidy(now, tasks));
+                }
+                loan
+            }
+            Back::AskLedger(held) => shared.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks)),
+        };
+        report(&shared, &loan, now);
     }
 }
 
@@ -99,16 +114,19 @@ where
     M::Connection: fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lease").field(&self.load.as_ref().map(|load| &load.connection)).finish()
+        f.debug_tuple("Lease").field(&self.load.as_ref().map(|load| &load.held.connection)).finish()
     }
 }
 
-fn report<M: Manage>(shared: &Shared<M>, returned: &Return) {
-    let Return { borrower, leaked } = returned;
-    shared.tell(|observer| observer.released(borrower));
-    if *leaked {
-        let (location, held) = (borrower.location, borrower.held);
+fn report<M: Manage>(shared: &Shared<M>, loan: &Loan, now: Instant) {
+    if !loan.leaked && !shared.is_observed() {
+        return;
+    }
+    let borrower = Borrower { location: loan.location, held: now.saturating_duration_since(loan.since) };
+    shared.tell(|observer| observer.released(&borrower));
+    if loan.leaked {
+        let Borrower { location, held } = borrower;
         tracing::info!(pool = &*shared.name, %location, ?held, "a connection reported as leaked came back");
-        shared.tell(|observer| observer.unleaked(borrower));
+        shared.tell(|observer| observer.unleaked(&borrower));
     }
 }

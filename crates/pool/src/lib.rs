@@ -96,7 +96,9 @@ mod observer;
 mod parcel;
 mod pool;
 mod shared;
+mod shelf;
 mod stats;
+mod sync;
 
 pub use config::{Config, ConfigError};
 pub use error::{AcquireError, AcquireErrorKind, AcquirePhase};

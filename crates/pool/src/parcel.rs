@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::ledger::Seat;
 use crate::manage::{Manage, State};
 use crate::shared::Shared;
+use crate::shelf::Held;
 
-/// A lent connection with its seat: what a lease is made of.
+/// A lent connection: what a lease is made of.
 pub(crate) struct Load<M: Manage> {
     pub(crate) shared: Arc<Shared<M>>,
-    pub(crate) seat: Seat,
-    pub(crate) connection: M::Connection,
+    pub(crate) held: Held<M::Connection>,
 }
 
 /// A connection that counts as lent and has not reached its caller. Dropped, it goes back as if it had never been lent.
@@ -23,14 +22,14 @@ pub(crate) struct Parcel<M: Manage> {
 }
 
 impl<M: Manage> Parcel<M> {
-    pub(crate) fn new(shared: Arc<Shared<M>>, seat: Seat, connection: M::Connection, waited: Duration) -> Self {
-        Self { load: Some(Load { shared, seat, connection }), waited }
+    pub(crate) fn new(shared: Arc<Shared<M>>, held: Held<M::Connection>, waited: Duration) -> Self {
+        Self { load: Some(Load { shared, held }), waited }
     }
 
     /// What is inside, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
     pub(crate) fn inspect(mut self) -> Option<Load<M>> {
         let load = self.load.take()?;
-        match load.shared.state_of(&load.connection) {
+        match load.shared.state_of(&load.held.connection) {
             State::Clean => Some(load),
             state => {
                 put_back(load, state);
@@ -54,6 +53,6 @@ impl<M: Manage> Drop for Parcel<M> {
 }
 
 fn put_back<M: Manage>(load: Load<M>, state: State) {
-    let Load { shared, seat, connection } = load;
-    shared.step(|ledger, tasks| ledger.undelivered(seat, connection, state, Instant::now(), tasks));
+    let Load { shared, held } = load;
+    shared.step(|ledger, tasks| ledger.undelivered(held, state, Instant::now(), tasks));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::OpenFailure;
@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, Refusal, Task, Tasks};
 use crate::manage::{Manage, State};
 use crate::observer::{self, Observer};
 use crate::parcel::Parcel;
+use crate::shelf::Shelf;
 use crate::stats::Borrower;
 
 pub(crate) type Failure<M> = OpenFailure<<M as Manage>::Error>;
@@ -33,6 +34,8 @@ pub(crate) struct Shared<M: Manage> {
     pub(crate) housekeeper: Arc<Notify>,
     observer: Option<Arc<dyn Observer>>,
     ledger: Mutex<Book<M>>,
+    /// The ledger's own, for who needs no ledger.
+    pub(crate) shelf: Arc<Shelf<M::Connection>>,
     closing: watch::Sender<bool>,
     drained: Notify,
 }
@@ -45,13 +48,15 @@ impl<M: Manage> Shared<M> {
         runtime: Handle,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
+        let ledger = Ledger::new(config.clone());
         Self {
             manager,
             name,
             runtime,
             housekeeper: Arc::new(Notify::new()),
             observer,
-            ledger: Mutex::new(Ledger::new(config.clone())),
+            shelf: Arc::clone(ledger.shelf()),
+            ledger: Mutex::new(ledger),
             config,
             closing: watch::Sender::new(false),
             drained: Notify::new(),
@@ -68,7 +73,9 @@ impl<M: Manage> Shared<M> {
         let mut tasks = Tasks::new();
         let (result, drained) = {
             let mut ledger = self.look();
-            (decide(&mut ledger, &mut tasks), ledger.is_drained())
+            let result = decide(&mut ledger, &mut tasks);
+            ledger.publish();
+            (result, ledger.is_drained())
         };
         if drained {
             self.drained.notify_waiters();
@@ -84,15 +91,15 @@ impl<M: Manage> Shared<M> {
 
     fn carry_out(self: &Arc<Self>, task: Task<M::Connection, Waiter<M>, Failure<M>>) {
         match task {
-            Task::Deliver { waiter, seat, connection, waited } => {
+            Task::Deliver { waiter, held, waited } => {
                 // A caller that has gone in the meantime makes `send` give the parcel back, and dropped it returns the
                 // connection for the next in the queue.
-                drop(waiter.send(Ok(Parcel::new(Arc::clone(self), seat, connection, waited))));
+                drop(waiter.send(Ok(Parcel::new(Arc::clone(self), held, waited))));
             }
             Task::Refuse { waiter, refusal } => drop(waiter.send(Err(refusal))),
             Task::Open { seat } => job::open(self, seat),
-            Task::Check { seat, connection } => job::care(self, seat, connection, job::Care::Check),
-            Task::Reset { seat, connection } => job::care(self, seat, connection, job::Care::Reset),
+            Task::Check(held) => job::care(self, held, job::Care::Check),
+            Task::Reset(held) => job::care(self, held, job::Care::Reset),
             Task::Close { place, connection, reason, age, uses } => {
                 tracing::debug!(pool = &*self.name, %reason, ?age, uses, "closing a connection");
                 self.tell(|observer| observer.closed(&observer::Closed { reason, age, uses }));
@@ -104,6 +111,11 @@ impl<M: Manage> Shared<M> {
                 self.tell(|observer| observer.leaked(&borrower));
             }
         }
+    }
+
+    /// Whether there is an observer.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observer.is_some()
     }
 
     /// Tells the observer, if there is one. Its panics are its own.
@@ -149,13 +161,6 @@ impl<M: Manage> Shared<M> {
             }
             drained.await;
         }
-    }
-
-    /// A timer on the pool's own runtime, so that callers need not be on one. It must not be polled once the pool is
-    /// closed: a timer panics when its runtime has ended.
-    pub(crate) fn alarm(&self, at: Instant) -> Sleep {
-        let _context = self.runtime.enter();
-        sleep_until(at)
     }
 }
 

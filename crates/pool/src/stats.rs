@@ -72,8 +72,6 @@ impl fmt::Display for CloseReason {
 /// Counts that only ever grow, since the pool was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    pub(crate) acquired: u64,
-    pub(crate) acquired_new: u64,
     pub(crate) cancelled: u64,
     pub(crate) timeouts: u64,
     pub(crate) shed: u64,
@@ -86,8 +84,6 @@ pub(crate) struct Counters {
     pub(crate) reset_failures: u64,
     pub(crate) leaked: u64,
     pub(crate) closed: [u64; CloseReason::ALL.len()],
-    pub(crate) wait_total: Duration,
-    pub(crate) use_total: Duration,
     pub(crate) open_total: Duration,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Nothing here awaits, calls foreign code or reads a clock. Every step takes the time (and a draw of chance where one is
 //! needed) as an argument and leaves what is to be done in [`Tasks`]; the caller holds a short lock around the step and
-//! carries the tasks out after it.
+//! carries the tasks out after it. What lies idle lies on the [`Shelf`], from which borrowers take without asking here as long
+//! as nobody waits; each step ends with [`publish`](Ledger::publish), which opens or shuts that way.
 //!
 //! Two rules hold between any two steps, and the model tests walk all small cases to prove it: no connection lies idle
 //! while there are more callers waiting than connections coming; and whoever waits has something to wait for: a
@@ -18,36 +19,38 @@ mod upkeep;
 
 use std::collections::VecDeque;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 pub(crate) use self::report::Snapshot;
-pub(crate) use self::slot::Seat;
-use self::slot::{Loan, Phase, Slots};
+use self::slot::{Phase, Slots};
 pub(crate) use self::task::{Place, Refusal, Task, Tasks};
 use crate::backoff;
 use crate::config::Config;
-use crate::error::AcquirePhase;
 use crate::manage::State;
-use crate::stats::{Borrower, CloseReason, Counters};
+use crate::shelf::{Card, Held, Loan, Seat, Shelf};
+use crate::stats::{CloseReason, Counters};
 
 /// The state of a pool of connections `C`, with waiting callers `W` and open failures `F`.
 #[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Ledger<C, W, F> {
     config: Config,
     mode: Mode,
     /// Raised to evict every connection opened before.
-    generation: u64,
-    slots: Slots<C>,
-    /// Idle slots, the one used last at the end.
-    idle: Vec<usize>,
+    epoch: u64,
+    slots: Slots,
+    shelf: Arc<Shelf<C>>,
+    /// What was last published.
+    gate: (u64, bool),
     waiters: VecDeque<Waiter<W>>,
     next_waiter: u64,
     /// Broken connections that are being closed outside any slot.
     outside: usize,
     outage: Outage<F>,
+    /// When the housekeeper comes next, if nobody wakes it.
+    planned: Option<Instant>,
     counters: Counters,
 }
 
@@ -65,6 +68,7 @@ struct Waiter<W> {
     id: WaiterId,
     handle: W,
     since: Instant,
+    deadline: Instant,
     location: &'static Location<'static>,
 }
 
@@ -96,29 +100,47 @@ pub(crate) enum Trust {
 /// What a caller who asked gets.
 #[derive(Debug)]
 pub(crate) enum Join<C, F> {
-    Lent(Seat, C),
+    Lent(Held<C>),
     Queued(WaiterId),
     Refused(Refusal<F>),
 }
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn new(config: Config) -> Self {
+        let shelf = Arc::new(Shelf::new(config.validate_after));
         Self {
             config,
             mode: Mode::Lending,
-            generation: 0,
-            slots: Slots::new(),
-            idle: Vec::new(),
+            epoch: 0,
+            slots: Slots::default(),
+            shelf,
+            gate: (0, false),
             waiters: VecDeque::new(),
             next_waiter: 0,
             outside: 0,
             outage: Outage { failures: 0, retry_at: None, last: None, permanent: false },
+            planned: None,
             counters: Counters::default(),
         }
     }
 
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Where connections rest.
+    pub(crate) fn shelf(&self) -> &Arc<Shelf<C>> {
+        &self.shelf
+    }
+
+    /// Lets borrowers go by the shelf alone, or makes them come here. Every step ends with it, and where a step looks at
+    /// the shelf for the last time because of something that borrowers must know, it comes before that look.
+    pub(crate) fn publish(&mut self) {
+        let attention = !self.waiters.is_empty() || self.mode != Mode::Lending || self.is_oversized();
+        if self.gate != (self.epoch, attention) {
+            self.gate = (self.epoch, attention);
+            self.shelf.set_gate(self.epoch, attention);
+        }
     }
 
     // ---- asking ------------------------------------------------------------------------------------------------
@@ -130,23 +152,28 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         location: &'static Location<'static>,
         trust: Trust,
         tasks: &mut Tasks<C, W, F>,
-    ) -> Option<(Seat, C)> {
-        if self.mode != Mode::Lending || !self.waiters.is_empty() {
+    ) -> Option<Held<C>> {
+        if self.mode != Mode::Lending {
             return None;
         }
-        while let Some(&place) = self.idle.last() {
-            if let Some(reason) = self.retirement(place, now) {
-                self.idle.pop();
-                self.close_idle(place, reason, now, tasks);
+        if !self.waiters.is_empty() {
+            // Whoever asks may have had one in hand for a moment, in which a waiter did not find it.
+            self.pump(now, tasks);
+            return None;
+        }
+        while let Some(mut held) = self.shelf.take() {
+            if let Some(reason) = self.retirement(&held.card, now) {
+                self.close_in_place(held, reason, now, tasks);
                 self.pump(now, tasks);
                 continue;
             }
-            if trust == Trust::Proven && self.is_stale(place, now) {
+            if trust == Trust::Proven && self.shelf.is_stale(&held.card, now) {
+                self.shelf.put(held);
                 return None;
             }
-            self.idle.pop();
             let loan = Loan { since: now, location, waited: Duration::ZERO, leaked: false };
-            return Some(self.lend(place, loan));
+            self.shelf.enter(&held.seat, &mut held.card, loan);
+            return Some(held);
         }
         None
     }
@@ -155,13 +182,12 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn join(
         &mut self,
         now: Instant,
-        since: Instant,
-        location: &'static Location<'static>,
+        caller: Caller,
         handle: W,
         tasks: &mut Tasks<C, W, F>,
     ) -> Join<C, F> {
-        if let Some((seat, connection)) = self.take(now, location, Trust::Proven, tasks) {
-            return Join::Lent(seat, connection);
+        if let Some(held) = self.take(now, caller.location, Trust::Proven, tasks) {
+            return Join::Lent(held);
         }
         if self.mode != Mode::Lending {
             return Join::Refused(Refusal::Closed);
@@ -176,22 +202,20 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         let id = WaiterId(self.next_waiter);
         self.next_waiter += 1;
-        self.waiters.push_back(Waiter { id, handle, since, location });
+        let Caller { since, deadline, location } = caller;
+        self.waiters.push_back(Waiter { id, handle, since, deadline, location });
+        tasks.wake_housekeeper |= self.planned.is_none_or(|planned| deadline < planned);
+        self.publish();
         self.pump(now, tasks);
         Join::Queued(id)
     }
 
-    /// Takes a caller out of the queue. `None`: it is no longer there, so something is on its way to it.
-    pub(crate) fn leave(&mut self, id: WaiterId, why: Leaving) -> Option<Left<W>> {
+    /// Takes a caller who has gone away out of the queue. `None`: it is no longer there, so something is on its way to it.
+    pub(crate) fn leave(&mut self, id: WaiterId) -> Option<W> {
         // Ids only grow and the queue keeps their order.
         let position = self.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
-        let phase = self.phase_of(position);
-        let waiter = self.waiters.remove(position)?;
-        match why {
-            Leaving::OutOfTime => self.counters.timeouts += 1,
-            Leaving::Gone => self.counters.cancelled += 1,
-        }
-        Some(Left { handle: waiter.handle, position, phase })
+        self.counters.cancelled += 1;
+        self.waiters.remove(position).map(|waiter| waiter.handle)
     }
 
     // ---- coming back -------------------------------------------------------------------------------------------
@@ -199,84 +223,71 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A borrower is done. `proven`: when the connection last worked, if the borrower used it.
     pub(crate) fn give_back(
         &mut self,
-        seat: Seat,
-        connection: C,
+        mut held: Held<C>,
         state: State,
         proven: Option<Instant>,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
-    ) -> Return {
-        let returned = self.end_loan(&seat, now);
-        if let Some(at) = proven {
-            let slot = self.slots.at_mut(seat.0);
-            slot.proven_at = slot.proven_at.max(at);
+    ) -> Loan {
+        let loan = self.shelf.end(&held.seat, now);
+        held.card.proven_at = held.card.proven_at.max(proven.unwrap_or(held.card.proven_at));
+        self.sort(held, state, now, tasks);
+        loan
+    }
+
+    /// A connection came to rest on the shelf while something happened that its borrower did not know of.
+    pub(crate) fn tidy(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        for held in self.take_all() {
+            match self.retirement(&held.card, now) {
+                Some(reason) => self.close_in_place(held, reason, now, tasks),
+                None => self.shelf.put(held),
+            }
         }
-        self.sort(seat, connection, state, now, tasks);
-        returned
+        self.pump(now, tasks);
     }
 
     /// A connection that was lent never reached its caller, or turned out unfit before it did: as if it had not been lent.
     pub(crate) fn undelivered(
         &mut self,
-        seat: Seat,
-        connection: C,
+        mut held: Held<C>,
         state: State,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        if let Phase::Lent(loan) = &self.slots.at(seat.0).phase {
-            let waited = loan.waited;
-            let slot = self.slots.at_mut(seat.0);
-            slot.uses -= 1;
-            self.counters.acquired -= 1;
-            self.counters.acquired_new -= u64::from(slot.uses == 0);
-            self.counters.wait_total = self.counters.wait_total.saturating_sub(waited);
-        }
-        self.sort(seat, connection, state, now, tasks);
+        self.shelf.undo(&held.seat, &mut held.card);
+        self.sort(held, state, now, tasks);
     }
 
     /// A borrower wants it closed.
-    pub(crate) fn discard(&mut self, seat: Seat, connection: C, now: Instant, tasks: &mut Tasks<C, W, F>) -> Return {
-        let returned = self.end_loan(&seat, now);
-        self.close_outside(seat, connection, CloseReason::Discarded, now, tasks);
-        returned
+    pub(crate) fn discard(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
+        let loan = self.shelf.end(&held.seat, now);
+        self.close_outside(held, CloseReason::Discarded, now, tasks);
+        loan
     }
 
     /// A borrower keeps it for good.
-    pub(crate) fn detach(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) -> Return {
-        let returned = self.end_loan(&seat, now);
+    pub(crate) fn detach(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
+        let loan = self.shelf.end(&seat, now);
         self.counters.closed[CloseReason::Detached as usize] += 1;
-        self.slots.turn(seat.0, Phase::Vacant);
+        self.slots.vacate(seat);
         self.pump(now, tasks);
-        returned
+        loan
     }
 
-    fn end_loan(&mut self, seat: &Seat, now: Instant) -> Return {
-        match &self.slots.at(seat.0).phase {
-            Phase::Lent(loan) => {
-                let held = now.saturating_duration_since(loan.since);
-                self.counters.use_total += held;
-                Return { borrower: Borrower { location: loan.location, held }, leaked: loan.leaked }
-            }
-            other => unreachable!("a lease came back from a slot that was not lent but {}", other.name()),
-        }
-    }
-
-    fn sort(&mut self, seat: Seat, connection: C, state: State, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    fn sort(&mut self, held: Held<C>, state: State, now: Instant, tasks: &mut Tasks<C, W, F>) {
         match state {
-            State::Clean => self.settle(seat, connection, now, tasks),
-            State::Broken => self.close_outside(seat, connection, CloseReason::Broken, now, tasks),
-            State::NeedsReset => match self.retirement(seat.0, now) {
-                Some(reason) => {
-                    self.close_in_place(seat, connection, reason, now, tasks);
-                    self.pump(now, tasks);
+            State::Clean => self.settle(held, now, tasks),
+            State::Broken => self.close_outside(held, CloseReason::Broken, now, tasks),
+            State::NeedsReset => {
+                match self.retirement(&held.card, now) {
+                    Some(reason) => self.close_in_place(held, reason, now, tasks),
+                    None => {
+                        self.slots.turn(&held.seat, Phase::Resetting { slow: false });
+                        tasks.push(Task::Reset(held));
+                    }
                 }
-                None => {
-                    self.slots.turn(seat.0, Phase::Resetting { slow: false });
-                    tasks.push(Task::Reset { seat, connection });
-                    self.pump(now, tasks);
-                }
-            },
+                self.pump(now, tasks);
+            }
         }
     }
 
@@ -296,12 +307,18 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.counters.open_total += now.saturating_duration_since(started);
         self.outage = Outage { failures: 0, retry_at: None, last: None, permanent: false };
         let lifetime = self.config.max_lifetime.map(|most| most - (most / 10).mul_f64(chance.clamp(0.0, 1.0)));
-        let slot = self.slots.at_mut(seat.0);
-        slot.opened_at = now;
-        slot.proven_at = now;
-        slot.aged_at = lifetime.and_then(|lifetime| now.checked_add(lifetime));
-        slot.retired_at = slot.aged_at.and_then(|at| at.checked_add(self.config.connect_timeout));
-        self.settle(seat, connection, now, tasks);
+        let aged_at = lifetime.and_then(|lifetime| now.checked_add(lifetime));
+        let card = Card {
+            epoch: self.slots.at(&seat).epoch,
+            opened_at: now,
+            aged_at,
+            retired_at: aged_at.and_then(|at| at.checked_add(self.config.connect_timeout)),
+            proven_at: now,
+            idle_since: now,
+            uses: 0,
+        };
+        self.slots.set_age(&seat, aged_at);
+        self.settle(Held { seat, card, connection }, now, tasks);
         self.replace_aged(now, tasks);
         self.pump(now, tasks);
     }
@@ -317,7 +334,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         tasks: &mut Tasks<C, W, F>,
     ) {
         self.note_failure(&failure, permanent, now, chance);
-        self.slots.turn(seat.0, Phase::Vacant);
+        self.slots.vacate(seat);
         let tally = self.slots.tally();
         let nobody_else = tally.open() == 0 && (permanent || tally.opening == 0);
         if nobody_else {
@@ -340,42 +357,42 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Opening was given up because the pool closes.
     pub(crate) fn open_abandoned(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        self.slots.turn(seat.0, Phase::Vacant);
+        self.slots.vacate(seat);
         self.pump(now, tasks);
     }
 
     /// A check or a reset succeeded.
-    pub(crate) fn healthy(&mut self, seat: Seat, connection: C, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        match self.slots.at(seat.0).phase {
+    pub(crate) fn healthy(&mut self, mut held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        match self.slots.at(&held.seat).phase {
             Phase::Resetting { .. } => self.counters.resets += 1,
             _ => self.counters.validated += 1,
         }
-        self.slots.at_mut(seat.0).proven_at = now;
-        self.settle(seat, connection, now, tasks);
+        held.card.proven_at = now;
+        self.settle(held, now, tasks);
     }
 
     /// A check or a reset failed, or was given up because the pool closes.
-    pub(crate) fn unhealthy(&mut self, seat: Seat, connection: C, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn unhealthy(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
         let reason = if self.mode == Mode::Closed {
             CloseReason::PoolClosed
-        } else if matches!(self.slots.at(seat.0).phase, Phase::Resetting { .. }) {
+        } else if matches!(self.slots.at(&held.seat).phase, Phase::Resetting { .. }) {
             self.counters.reset_failures += 1;
             CloseReason::ResetFailed
         } else {
             self.counters.validation_failures += 1;
             CloseReason::CheckFailed
         };
-        self.close_outside(seat, connection, reason, now, tasks);
+        self.close_outside(held, reason, now, tasks);
     }
 
     /// A check or a reset takes long: whoever counted on it may look elsewhere.
     pub(crate) fn slow(&mut self, seat: &Seat, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        let phase = match self.slots.at(seat.0).phase {
+        let phase = match self.slots.at(seat).phase {
             Phase::Checking { .. } => Phase::Checking { slow: true },
             Phase::Resetting { .. } => Phase::Resetting { slow: true },
             _ => return,
         };
-        self.slots.turn(seat.0, phase);
+        self.slots.turn(seat, phase);
         self.pump(now, tasks);
     }
 
@@ -390,7 +407,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Nothing is started from here: on a runtime that has ended it would end at once and come back here for ever.
     pub(crate) fn orphaned(&mut self, place: Place, failure: &F, now: Instant, tasks: &mut Tasks<C, W, F>) {
         if let Place::Seat(seat) = &place
-            && matches!(self.slots.at(seat.0).phase, Phase::Opening)
+            && matches!(self.slots.at(seat).phase, Phase::Opening)
         {
             self.note_failure(failure, false, now, 0.5);
         }
@@ -400,9 +417,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     fn vacate(&mut self, place: Place) {
         match place {
-            Place::Seat(seat) => {
-                self.slots.turn(seat.0, Phase::Vacant);
-            }
+            Place::Seat(seat) => self.slots.vacate(seat),
             Place::Outside => self.outside -= 1,
         }
     }
@@ -415,6 +430,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             return;
         }
         self.mode = Mode::Closed;
+        self.publish();
         tasks.wake_housekeeper = true;
         self.refuse_all(&Refusal::Closed, tasks);
         self.close_all_idle(CloseReason::PoolClosed, now, tasks);
@@ -427,7 +443,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Evicts every connection opened before now and forgets past failures.
     pub(crate) fn evict_all(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        self.generation += 1;
+        self.epoch += 1;
+        self.publish();
         self.outage = Outage { failures: 0, retry_at: None, last: None, permanent: false };
         self.close_all_idle(CloseReason::Evicted, now, tasks);
         self.pump(now, tasks);
@@ -438,10 +455,13 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.config.max = max;
         self.config.min = min;
         tasks.wake_housekeeper = true;
-        while self.is_oversized() && !self.idle.is_empty() {
-            let coldest = self.idle.remove(0);
-            self.close_idle(coldest, CloseReason::Resized, now, tasks);
+        self.publish();
+        let mut idle = self.take_all();
+        while self.is_oversized() {
+            let Some(coldest) = idle.pop_front() else { break };
+            self.close_in_place(coldest, CloseReason::Resized, now, tasks);
         }
+        self.put_all(idle);
         self.pump(now, tasks);
     }
 
@@ -452,24 +472,10 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 }
 
-/// Why a caller leaves the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leaving {
-    OutOfTime,
-    Gone,
-}
-
-/// What there is to tell about a caller who left the queue.
-#[derive(Debug)]
-pub(crate) struct Left<W> {
-    pub(crate) handle: W,
-    pub(crate) position: usize,
-    pub(crate) phase: AcquirePhase,
-}
-
-/// What there is to tell about a lease that came back.
+/// Who asks, since when and until when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Return {
-    pub(crate) borrower: Borrower,
-    pub(crate) leaked: bool,
+pub(crate) struct Caller {
+    pub(crate) since: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) location: &'static Location<'static>,
 }

@@ -9,20 +9,43 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
+use crate::shelf::{Back, Lent, Seen};
 use crate::stats::CloseReason;
 
 type TestLedger = Ledger<u32, u32, &'static str>;
 type TestTasks = Tasks<u32, u32, &'static str>;
+
+/// How long callers wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
+    fn clone(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            mode: self.mode,
+            epoch: self.epoch,
+            slots: self.slots.clone(),
+            shelf: Arc::new((*self.shelf).clone()),
+            gate: self.gate,
+            waiters: self.waiters.clone(),
+            next_waiter: self.next_waiter,
+            outside: self.outside,
+            outage: self.outage.clone(),
+            planned: self.planned,
+            counters: self.counters.clone(),
+        }
+    }
+}
 
 /// Everything outside the ledger: who holds what, and what is being done.
 #[derive(Clone)]
 struct World {
     ledger: TestLedger,
     now: Instant,
-    lent: Vec<(Seat, u32)>,
+    lent: Vec<Held<u32>>,
     opening: Vec<Seat>,
-    checking: Vec<(Seat, u32)>,
-    resetting: Vec<(Seat, u32)>,
+    checking: Vec<Held<u32>>,
+    resetting: Vec<Held<u32>>,
     closing: Vec<Place>,
     /// Handles given to callers that queued; each is answered at most once.
     handles: Vec<(WaiterId, u32)>,
@@ -53,7 +76,7 @@ enum Event {
     CareOrphaned,
     CloseDone,
     FirstLeaves,
-    LastTimesOut,
+    LastLeaves,
     ShortTime,
     LongTime,
     Housekeeping,
@@ -83,7 +106,7 @@ const EVENTS: [Event; 27] = [
     Event::CareOrphaned,
     Event::CloseDone,
     Event::FirstLeaves,
-    Event::LastTimesOut,
+    Event::LastLeaves,
     Event::ShortTime,
     Event::LongTime,
     Event::Housekeeping,
@@ -116,19 +139,20 @@ impl World {
     fn step<R>(&mut self, decide: impl FnOnce(&mut TestLedger, Instant, &mut TestTasks) -> R) -> R {
         let mut tasks = Tasks::new();
         let result = decide(&mut self.ledger, self.now, &mut tasks);
+        self.ledger.publish();
         if tasks.wake_housekeeper {
             self.due = Some(self.now);
         }
         for task in tasks {
             match task {
-                Task::Deliver { waiter, seat, connection, .. } => {
+                Task::Deliver { waiter, held, .. } => {
                     self.answered(waiter);
-                    self.lent.push((seat, connection));
+                    self.lent.push(held);
                 }
                 Task::Refuse { waiter, .. } => self.answered(waiter),
                 Task::Open { seat } => self.opening.push(seat),
-                Task::Check { seat, connection } => self.checking.push((seat, connection)),
-                Task::Reset { seat, connection } => self.resetting.push((seat, connection)),
+                Task::Check(held) => self.checking.push(held),
+                Task::Reset(held) => self.resetting.push(held),
                 Task::Close { place, .. } => self.closing.push(place),
                 Task::Leaked(_) => {}
             }
@@ -152,22 +176,26 @@ impl World {
         let location = Location::caller();
         match event {
             Event::Acquire => {
+                // As a caller does: past the ledger where that is possible.
+                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, location, true) {
+                    self.lent.push(held);
+                    return true;
+                }
                 let handle = self.next_handle;
                 self.next_handle += 1;
-                match self.step(|ledger, now, tasks| {
-                    let joined = ledger.join(now, now, location, handle, tasks);
-                    if let Join::Queued(id) = joined {
-                        return (joined, Some(id));
-                    }
-                    (joined, None)
-                }) {
-                    (Join::Lent(seat, connection), _) => self.lent.push((seat, connection)),
-                    (Join::Queued(id), _) => self.handles.push((id, handle)),
-                    (Join::Refused(_), _) => {}
+                let caller = Caller { since: self.now, deadline: self.now + PATIENCE, location };
+                match self.step(|ledger, now, tasks| ledger.join(now, caller, handle, tasks)) {
+                    Join::Lent(held) => self.lent.push(held),
+                    Join::Queued(id) => self.handles.push((id, handle)),
+                    Join::Refused(_) => {}
                 }
                 true
             }
             Event::TryAcquire => {
+                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, location, false) {
+                    self.lent.push(held);
+                    return true;
+                }
                 let taken = self.step(|ledger, now, tasks| ledger.take(now, location, Trust::AsIs, tasks));
                 let found = taken.is_some();
                 self.lent.extend(taken);
@@ -177,16 +205,16 @@ impl World {
             Event::ReturnUnused => self.give_back(State::Clean, false),
             Event::ReturnDirty => self.give_back(State::NeedsReset, true),
             Event::ReturnBroken => self.give_back(State::Broken, true),
-            Event::Discard => self.lent.pop().is_some_and(|(seat, connection)| {
-                self.step(|ledger, now, tasks| ledger.discard(seat, connection, now, tasks));
+            Event::Discard => self.lent.pop().is_some_and(|held| {
+                self.step(|ledger, now, tasks| ledger.discard(held, now, tasks));
                 true
             }),
-            Event::Detach => self.lent.pop().is_some_and(|(seat, _)| {
-                self.step(|ledger, now, tasks| ledger.detach(seat, now, tasks));
+            Event::Detach => self.lent.pop().is_some_and(|held| {
+                self.step(|ledger, now, tasks| ledger.detach(held.seat, now, tasks));
                 true
             }),
-            Event::Undelivered => self.lent.pop().is_some_and(|(seat, connection)| {
-                self.step(|ledger, now, tasks| ledger.undelivered(seat, connection, State::Clean, now, tasks));
+            Event::Undelivered => self.lent.pop().is_some_and(|held| {
+                self.step(|ledger, now, tasks| ledger.undelivered(held, State::Clean, now, tasks));
                 true
             }),
             Event::OpenOk => self.opening.pop().is_some_and(|seat| {
@@ -201,20 +229,20 @@ impl World {
             Event::CareOk => self.care_done(true),
             Event::CareFails => self.care_done(false),
             Event::CareSlow => {
-                let Some((seat, _)) = self.checking.last().or(self.resetting.last()).cloned() else { return false };
-                self.step(|ledger, now, tasks| ledger.slow(&seat, now, tasks));
+                let Some(held) = self.checking.last().or(self.resetting.last()).cloned() else { return false };
+                self.step(|ledger, now, tasks| ledger.slow(&held.seat, now, tasks));
                 true
             }
             Event::CareOrphaned => {
-                let Some((seat, _)) = self.checking.pop().or_else(|| self.resetting.pop()) else { return false };
-                self.orphan(Place::Seat(seat))
+                let Some(held) = self.checking.pop().or_else(|| self.resetting.pop()) else { return false };
+                self.orphan(Place::Seat(held.seat))
             }
             Event::CloseDone => self.closing.pop().is_some_and(|place| {
                 self.step(|ledger, now, tasks| ledger.closed(place, now, tasks));
                 true
             }),
-            Event::FirstLeaves => self.leave(0, Leaving::Gone),
-            Event::LastTimesOut => self.leave(self.handles.len().saturating_sub(1), Leaving::OutOfTime),
+            Event::FirstLeaves => self.leave(0),
+            Event::LastLeaves => self.leave(self.handles.len().saturating_sub(1)),
             Event::ShortTime => self.pass(Duration::from_millis(600)),
             Event::LongTime => self.pass(Duration::from_secs(3300)),
             Event::Housekeeping => self.due.is_some_and(|due| {
@@ -253,12 +281,20 @@ impl World {
     }
 
     fn give_back(&mut self, state: State, used: bool) -> bool {
-        self.lent.pop().is_some_and(|(seat, connection)| {
-            self.step(|ledger, now, tasks| {
-                ledger.give_back(seat, connection, state, used.then_some(now), now, tasks);
-            });
-            true
-        })
+        let Some(held) = self.lent.pop() else { return false };
+        let proven = used.then_some(self.now);
+        // As a lease does: past the ledger where that is possible.
+        let back = match state {
+            State::Clean => self.ledger.shelf.take_back(held, proven, self.now),
+            _ => Back::AskLedger(held),
+        };
+        match back {
+            Back::Rests { tidy, .. } => assert!(!tidy, "nothing happens at the same time here"),
+            Back::AskLedger(held) => {
+                self.step(|ledger, now, tasks| ledger.give_back(held, state, proven, now, tasks));
+            }
+        }
+        true
     }
 
     fn open_fails(&mut self, permanent: bool) -> bool {
@@ -269,12 +305,12 @@ impl World {
     }
 
     fn care_done(&mut self, fit: bool) -> bool {
-        let Some((seat, connection)) = self.checking.pop().or_else(|| self.resetting.pop()) else { return false };
+        let Some(held) = self.checking.pop().or_else(|| self.resetting.pop()) else { return false };
         self.step(|ledger, now, tasks| {
             if fit {
-                ledger.healthy(seat, connection, now, tasks);
+                ledger.healthy(held, now, tasks);
             } else {
-                ledger.unhealthy(seat, connection, now, tasks);
+                ledger.unhealthy(held, now, tasks);
             }
         });
         true
@@ -285,10 +321,10 @@ impl World {
         true
     }
 
-    fn leave(&mut self, place: usize, why: Leaving) -> bool {
+    fn leave(&mut self, place: usize) -> bool {
         let Some(&(id, handle)) = self.handles.get(place) else { return false };
-        let left = self.step(|ledger, _, _| ledger.leave(id, why)).expect("a caller who was not answered still waits");
-        assert_eq!((left.handle, left.position), (handle, place));
+        let left = self.step(|ledger, _, _| ledger.leave(id)).expect("a caller who was not answered still waits");
+        assert_eq!(left, handle);
         self.handles.remove(place);
         true
     }
@@ -298,33 +334,23 @@ impl World {
         let tally = *ledger.slots.tally();
 
         let mut counted = slot::Tally::default();
-        let mut idle = Vec::new();
-        for (place, slot) in ledger.slots.iter().enumerate() {
-            match &slot.phase {
-                Phase::Vacant => counted.vacant += 1,
-                Phase::Opening => counted.opening += 1,
-                Phase::Idle(_) => {
-                    counted.idle += 1;
-                    idle.push(place);
-                }
-                Phase::Lent(_) => counted.lent += 1,
-                Phase::Checking { slow } => {
-                    counted.checking += 1;
-                    counted.slow += usize::from(*slow);
-                }
-                Phase::Resetting { slow } => {
-                    counted.resetting += 1;
-                    counted.slow += usize::from(*slow);
-                }
-                Phase::Closing => counted.closing += 1,
-            }
+        for slot in ledger.slots.iter() {
+            counted.count(slot.phase, |count| *count += 1);
         }
         assert_eq!(tally, counted, "the tally differs from the slots");
-        let mut listed = ledger.idle.clone();
-        listed.sort_unstable();
-        assert_eq!(listed, idle, "the idle list differs from the slots");
 
-        assert_eq!(tally.lent, self.lent.len(), "a lease without a seat, or a seat without a lease");
+        let (mut idle, mut lent) = (0, 0);
+        ledger.shelf.each(|seen| match seen {
+            Seen::Idle(_) => idle += 1,
+            Seen::Lent(_) => lent += 1,
+        });
+        assert_eq!(lent, self.lent.len(), "a lease without a seat, or a seat without a lease");
+        assert_eq!(tally.live, idle + lent, "what the shelf holds differs from the slots");
+        let stacked = (*ledger.shelf).clone();
+        assert_eq!(std::iter::from_fn(|| stacked.take()).count(), idle, "an idle connection is not on the stack");
+        let attention = !ledger.waiters.is_empty() || ledger.mode != Mode::Lending || ledger.is_oversized();
+        assert_eq!(ledger.gate, (ledger.epoch, attention), "the gate is not as it should be");
+
         assert_eq!(tally.opening, self.opening.len());
         assert_eq!(tally.checking, self.checking.len());
         assert_eq!(tally.resetting, self.resetting.len());
@@ -336,12 +362,14 @@ impl World {
 
         let waiting = ledger.waiters.len();
         let woken = self.due == Some(self.now);
-        assert!(waiting <= tally.coming() || ledger.idle.is_empty() || woken, "idle although somebody waits");
+        assert!(waiting <= tally.coming() || idle == 0 || woken, "idle although somebody waits");
         if waiting > 0 {
             let retry = ledger.outage.retry_at.filter(|_| self.due.is_some());
-            let hope = tally.coming() + tally.slow + tally.lent + tally.closing;
+            let hope = tally.coming() + tally.slow + lent + tally.closing;
             assert!(hope > 0 || retry.is_some() || woken, "somebody waits for nothing");
-            if tally.coming() == 0 && tally.lent == 0 && tally.occupied() < ledger.config.max {
+            let first = ledger.waiters.iter().map(|waiter| waiter.deadline).min();
+            assert!(woken || first >= self.due && self.due.is_some(), "nobody watches the time of who waits");
+            if tally.coming() == 0 && lent == 0 && tally.occupied() < ledger.config.max {
                 let due = self.due.expect("somebody waits for a pause to end and nobody will notice");
                 let retry = ledger.outage.retry_at.unwrap_or(due);
                 assert!(due <= retry.max(self.now), "the housekeeper oversleeps the next attempt");
@@ -378,8 +406,7 @@ impl World {
             break;
         }
         assert!(self.handles.is_empty());
-        let tally = self.ledger.slots.tally();
-        assert_eq!(tally.occupied(), tally.idle, "a place was lost");
+        assert_eq!(self.ledger.slots.tally().occupied(), self.ledger.idle(), "a place was lost");
         assert_eq!(self.ledger.outside, 0);
         if self.ledger.mode() == Mode::Closed {
             assert!(self.ledger.is_drained());

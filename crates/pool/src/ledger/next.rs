@@ -1,63 +1,41 @@
 //! Who or what is next: the connection that has just become free, and the callers nothing is on its way to yet.
 
+use std::collections::VecDeque;
+
 use tokio::time::Instant;
 
-use super::slot::{Loan, Phase, Seat};
+use super::slot::Phase;
 use super::task::{Place, Task, Tasks};
 use super::{Ledger, Mode};
+use crate::shelf::{Card, Held, Loan, Seen};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
     /// to lie idle; unless its time is over.
-    pub(super) fn settle(&mut self, seat: Seat, connection: C, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        if let Some(reason) = self.retirement(seat.0, now) {
-            self.close_in_place(seat, connection, reason, now, tasks);
+    pub(super) fn settle(&mut self, mut held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        if let Some(reason) = self.retirement(&held.card, now) {
+            self.close_in_place(held, reason, now, tasks);
             self.pump(now, tasks);
             return;
         }
-        if !self.waiters.is_empty() && self.is_stale(seat.0, now) {
-            self.slots.turn(seat.0, Phase::Checking { slow: false });
-            tasks.push(Task::Check { seat, connection });
+        if !self.waiters.is_empty() && self.shelf.is_stale(&held.card, now) {
+            self.slots.turn(&held.seat, Phase::Checking { slow: false });
+            tasks.push(Task::Check(held));
             return;
         }
+        self.slots.turn(&held.seat, Phase::Live);
         if let Some(waiter) = self.waiters.pop_front() {
             let waited = now.saturating_duration_since(waiter.since);
             let loan = Loan { since: now, location: waiter.location, waited, leaked: false };
-            self.slots.turn(seat.0, Phase::Lent(loan));
-            self.count_loan(seat.0, &loan);
-            tasks.push(Task::Deliver { waiter: waiter.handle, seat, connection, waited });
+            self.shelf.enter(&held.seat, &mut held.card, loan);
+            tasks.push(Task::Deliver { waiter: waiter.handle, held, waited });
             return;
         }
-        let slot = self.slots.at_mut(seat.0);
-        slot.idle_since = now;
+        held.card.idle_since = now;
         // It aged while it was lent, when the housekeeper could do nothing about it.
-        tasks.wake_housekeeper |= slot.is_aged(now);
-        self.slots.turn(seat.0, Phase::Idle(connection));
-        self.idle.push(seat.0);
-    }
-
-    /// Lends an idle connection that has been taken off the idle list.
-    pub(super) fn lend(&mut self, place: usize, loan: Loan) -> (Seat, C) {
-        let lent = self.pick_up(place, Phase::Lent(loan));
-        self.count_loan(place, &loan);
-        lent
-    }
-
-    /// Puts an idle slot, which has been taken off the idle list, to another use.
-    fn pick_up(&mut self, place: usize, phase: Phase<C>) -> (Seat, C) {
-        match self.slots.turn(place, phase) {
-            Phase::Idle(connection) => (Seat(place), connection),
-            other => unreachable!("the idle list named a slot that was {}", other.name()),
-        }
-    }
-
-    fn count_loan(&mut self, place: usize, loan: &Loan) {
-        let slot = self.slots.at_mut(place);
-        self.counters.acquired += 1;
-        self.counters.acquired_new += u64::from(slot.uses == 0);
-        self.counters.wait_total += loan.waited;
-        slot.uses += 1;
+        tasks.wake_housekeeper |= held.card.is_aged(now);
+        self.shelf.put(held);
     }
 
     /// Starts whatever is needed so that every caller has something coming, and `min` connections are there.
@@ -67,9 +45,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(super) fn pump(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
         while self.mode == Mode::Lending {
             if self.waiters.len() > self.slots.tally().coming() {
-                if let Some(place) = self.idle.pop() {
-                    let (seat, connection) = self.pick_up(place, Phase::Checking { slow: false });
-                    self.settle(seat, connection, now, tasks);
+                if let Some(held) = self.shelf.take() {
+                    self.settle(held, now, tasks);
                     continue;
                 }
             } else if !self.wants_refill(now) {
@@ -80,7 +57,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                 tasks.wake_housekeeper |= self.outage.retry_at.is_some_and(|at| at > now);
                 return;
             }
-            let seat = self.slots.claim(self.generation, now);
+            let seat = self.slots.claim(self.epoch);
+            self.shelf.make_room(seat.0);
             tasks.push(Task::Open { seat });
         }
     }
@@ -121,18 +99,17 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let Some(most) = self.config.max_waiters else { return false };
         let tally = self.slots.tally();
         let room = self.config.max.saturating_sub(tally.occupied());
-        let served = tally.coming() + tally.idle + room;
+        let served = tally.coming() + self.idle() + room;
         self.waiters.len() >= served.saturating_add(most)
     }
 
     /// Why a connection must not be lent again.
-    pub(super) fn retirement(&self, place: usize, now: Instant) -> Option<CloseReason> {
-        let slot = self.slots.at(place);
+    pub(super) fn retirement(&self, card: &Card, now: Instant) -> Option<CloseReason> {
         if self.mode != Mode::Lending {
             Some(CloseReason::PoolClosed)
-        } else if slot.generation != self.generation {
+        } else if card.epoch != self.epoch {
             Some(CloseReason::Evicted)
-        } else if slot.retired_at.is_some_and(|at| at <= now) {
+        } else if card.is_retired(now) {
             Some(CloseReason::Lifetime)
         } else if self.is_oversized() {
             Some(CloseReason::Resized)
@@ -146,64 +123,76 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         tally.open() + tally.opening > self.config.max
     }
 
-    pub(super) fn is_stale(&self, place: usize, now: Instant) -> bool {
-        now.saturating_duration_since(self.slots.at(place).proven_at) > self.config.validate_after
+    /// How many lie idle.
+    pub(super) fn idle(&self) -> usize {
+        let mut count = 0;
+        self.shelf.each(|seen| count += usize::from(matches!(seen, Seen::Idle(_))));
+        count
     }
 
     // ---- going -------------------------------------------------------------------------------------------------
 
-    /// Closes an idle connection that has been taken off the idle list.
-    pub(super) fn close_idle(&mut self, place: usize, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        let (seat, connection) = self.pick_up(place, Phase::Closing);
-        self.say_goodbye(place, Place::Seat(seat), connection, reason, now, tasks);
+    /// Everything idle, the coldest first.
+    pub(super) fn take_all(&mut self) -> VecDeque<Held<C>> {
+        let mut all = VecDeque::new();
+        while let Some(held) = self.shelf.take() {
+            all.push_front(held);
+        }
+        all
     }
 
-    pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        for place in std::mem::take(&mut self.idle) {
-            self.close_idle(place, reason, now, tasks);
+    /// Puts back what [`take_all`](Self::take_all) took, in the same order.
+    pub(super) fn put_all(&mut self, all: VecDeque<Held<C>>) {
+        for held in all {
+            self.shelf.put(held);
         }
     }
 
-    /// Closes a working connection; its slot is free once that is done.
-    pub(super) fn close_in_place(
-        &mut self,
-        seat: Seat,
-        connection: C,
-        reason: CloseReason,
-        now: Instant,
-        tasks: &mut Tasks<C, W, F>,
-    ) {
-        self.slots.turn(seat.0, Phase::Closing);
-        self.say_goodbye(seat.0, Place::Seat(seat), connection, reason, now, tasks);
+    pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        for held in self.take_all() {
+            self.close_in_place(held, reason, now, tasks);
+        }
     }
 
-    /// Closes a connection that is of no use; its slot is free at once, for the replacement somebody may wait for.
-    pub(super) fn close_outside(
+    /// Closes a working connection; its place is free once that is done.
+    pub(super) fn close_in_place(
         &mut self,
-        seat: Seat,
-        connection: C,
+        held: Held<C>,
         reason: CloseReason,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
+        let Held { seat, card, connection } = held;
+        self.slots.turn(&seat, Phase::Closing);
+        self.say_goodbye(Place::Seat(seat), &card, connection, reason, now, tasks);
+    }
+
+    /// Closes a connection that is of no use; its place is free at once, for the replacement somebody may wait for.
+    pub(super) fn close_outside(
+        &mut self,
+        held: Held<C>,
+        reason: CloseReason,
+        now: Instant,
+        tasks: &mut Tasks<C, W, F>,
+    ) {
+        let Held { seat, card, connection } = held;
         self.outside += 1;
-        self.say_goodbye(seat.0, Place::Outside, connection, reason, now, tasks);
-        self.slots.turn(seat.0, Phase::Vacant);
+        self.say_goodbye(Place::Outside, &card, connection, reason, now, tasks);
+        self.slots.vacate(seat);
         self.pump(now, tasks);
     }
 
     fn say_goodbye(
         &mut self,
-        slot: usize,
         place: Place,
+        card: &Card,
         connection: C,
         reason: CloseReason,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
         self.counters.closed[reason as usize] += 1;
-        let slot = self.slots.at(slot);
-        let age = now.saturating_duration_since(slot.opened_at);
-        tasks.push(Task::Close { place, connection, reason, age, uses: slot.uses });
+        let age = now.saturating_duration_since(card.opened_at);
+        tasks.push(Task::Close { place, connection, reason, age, uses: card.uses });
     }
 }

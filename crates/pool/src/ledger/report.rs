@@ -5,8 +5,8 @@ use std::panic::Location;
 use tokio::time::Instant;
 
 use super::Ledger;
-use super::slot::Phase;
 use crate::error::AcquirePhase;
+use crate::shelf::Seen;
 use crate::stats::{Borrower, Stats};
 
 /// How many borrowers an error names.
@@ -30,16 +30,12 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// All leases that are out, the longest held first.
     pub(crate) fn borrowers(&self, now: Instant) -> Vec<Borrower> {
-        let mut borrowers: Vec<Borrower> = self
-            .slots
-            .iter()
-            .filter_map(|slot| match &slot.phase {
-                Phase::Lent(loan) => {
-                    Some(Borrower { location: loan.location, held: now.saturating_duration_since(loan.since) })
-                }
-                _ => None,
-            })
-            .collect();
+        let mut borrowers = Vec::new();
+        self.shelf.each(|seen| {
+            if let Seen::Lent(loan) = seen {
+                borrowers.push(Borrower { location: loan.location, held: now.saturating_duration_since(loan.since) });
+            }
+        });
         borrowers.sort_by_key(|borrower| (std::cmp::Reverse(borrower.held), position_of(borrower.location)));
         borrowers
     }
@@ -47,20 +43,23 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn stats(&self, now: Instant) -> Stats {
         let tally = self.slots.tally();
         let counters = &self.counters;
+        let uses = self.shelf.use_counts();
+        let idle = self.idle();
         Stats {
             max: self.config.max,
             min: self.config.min,
             size: tally.open(),
-            idle: tally.idle,
-            in_use: tally.lent,
+            idle,
+            // Lending goes on while this is counted.
+            in_use: tally.live.saturating_sub(idle),
             in_care: tally.checking + tally.resetting,
             opening: tally.opening,
             closing: tally.closing + self.outside,
             waiting: self.waiters.len(),
             oldest_wait: self.waiters.front().map(|first| now.saturating_duration_since(first.since)),
             failures_in_a_row: self.outage.failures,
-            acquired: counters.acquired,
-            acquired_new: counters.acquired_new,
+            acquired: uses.acquired,
+            acquired_new: uses.acquired_new,
             cancelled: counters.cancelled,
             timeouts: counters.timeouts,
             shed: counters.shed,
@@ -72,8 +71,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             resets: counters.resets,
             reset_failures: counters.reset_failures,
             leaked: counters.leaked,
-            wait_total: counters.wait_total,
-            use_total: counters.use_total,
+            wait_total: uses.waited,
+            use_total: uses.used,
             open_total: counters.open_total,
             closed: counters.closed,
         }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::slot::Seat;
+use crate::error::AcquirePhase;
+use crate::shelf::{Held, Seat};
 use crate::stats::{Borrower, CloseReason};
 
 /// One thing to do outside the lock.
@@ -10,15 +11,15 @@ use crate::stats::{Borrower, CloseReason};
 #[cfg_attr(test, derive(Clone))]
 pub(crate) enum Task<C, W, F> {
     /// Hand the connection to a caller who waits; its slot already counts as lent.
-    Deliver { waiter: W, seat: Seat, connection: C, waited: Duration },
+    Deliver { waiter: W, held: Held<C>, waited: Duration },
     /// Tell a caller who waits that nothing will come.
     Refuse { waiter: W, refusal: Refusal<F> },
     /// Open a connection for this slot.
     Open { seat: Seat },
     /// Make a round trip on it before it is lent.
-    Check { seat: Seat, connection: C },
+    Check(Held<C>),
     /// Clean the session before it is lent.
-    Reset { seat: Seat, connection: C },
+    Reset(Held<C>),
     /// Close it.
     Close { place: Place, connection: C, reason: CloseReason, age: Duration, uses: u64 },
     /// Report a lease that is out for too long.
@@ -44,6 +45,8 @@ pub(crate) enum Refusal<F> {
     Closed,
     /// Too many are waiting.
     Shed,
+    /// Its time is over.
+    OutOfTime { position: usize, phase: AcquirePhase },
 }
 
 /// The tasks of one step. The first one needs no allocation, and most steps have none or one.

@@ -4,65 +4,95 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::slot::Phase;
-use super::task::{Task, Tasks};
+use super::task::{Refusal, Task, Tasks};
 use super::{Ledger, Mode};
+use crate::shelf::{Card, Seen};
 use crate::stats::{Borrower, CloseReason};
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Does everything that is due, and says when to come again. `None`: only when woken.
     pub(crate) fn tick(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) -> Option<Instant> {
         if self.mode == Mode::Lending {
+            self.turn_away(now, tasks);
             self.shrink(now, tasks);
             self.replace_aged(now, tasks);
             self.find_leaks(now, tasks);
             self.pump(now, tasks);
         }
         tasks.wake_housekeeper = false;
-        self.next_due(now)
+        self.planned = self.next_due(now);
+        self.planned
+    }
+
+    /// Tells callers whose time is over what they waited for.
+    fn turn_away(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        let mut position = 0;
+        while let Some(waiter) = self.waiters.get(position) {
+            if waiter.deadline > now {
+                position += 1;
+                continue;
+            }
+            let phase = self.phase_of(position);
+            if let Some(waiter) = self.waiters.remove(position) {
+                self.counters.timeouts += 1;
+                tasks.push(Task::Refuse { waiter: waiter.handle, refusal: Refusal::OutOfTime { position, phase } });
+            }
+        }
     }
 
     /// Closes what has been idle for too long, coldest first, and never below `min`.
     fn shrink(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
         let Some(limit) = self.config.idle_timeout else { return };
-        while let Some(&coldest) = self.idle.first() {
-            let tally = self.slots.tally();
-            let idle_for = now.saturating_duration_since(self.slots.at(coldest).idle_since);
-            if idle_for < limit || tally.open() + tally.opening <= self.config.min {
-                return;
-            }
-            self.idle.remove(0);
-            self.close_idle(coldest, CloseReason::Idle, now, tasks);
+        let too_long = |card: &Card| now.saturating_duration_since(card.idle_since) >= limit;
+        if !self.any_idle(too_long) {
+            return;
         }
+        let mut idle = self.take_all();
+        while let Some(coldest) = idle.pop_front() {
+            let tally = self.slots.tally();
+            if !too_long(&coldest.card) || tally.open() + tally.opening <= self.config.min {
+                idle.push_front(coldest);
+                break;
+            }
+            self.close_in_place(coldest, CloseReason::Idle, now, tasks);
+        }
+        self.put_all(idle);
+    }
+
+    fn any_idle(&self, is_due: impl Fn(&Card) -> bool) -> bool {
+        let mut found = false;
+        self.shelf.each(|seen| {
+            if let Seen::Idle(card) = seen {
+                found |= is_due(card);
+            }
+        });
+        found
     }
 
     /// Closes idle connections that have reached their age, once `min` is held by younger ones; until then they are still
     /// lent, and [`pump`](Self::pump) opens their replacements. In a full pool there is no room for a replacement, so one
     /// at a time makes room for its own.
     pub(super) fn replace_aged(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        if self.config.max_lifetime.is_none() {
+        if self.config.max_lifetime.is_none() || !self.any_idle(|card| card.is_aged(now)) {
             return;
         }
         let replaced = self.fresh(now) - self.slots.tally().opening >= self.config.min;
-        let mut next = 0;
-        while let Some(&place) = self.idle.get(next) {
+        for held in self.take_all() {
             let tally = self.slots.tally();
             let full = tally.occupied() >= self.config.max && tally.closing == 0;
-            let slot = self.slots.at(place);
-            let over = slot.retired_at.is_some_and(|at| at <= now);
-            if over || slot.is_aged(now) && (replaced || full) {
-                self.idle.remove(next);
-                self.close_idle(place, CloseReason::Lifetime, now, tasks);
+            if held.card.is_retired(now) || held.card.is_aged(now) && (replaced || full) {
+                self.close_in_place(held, CloseReason::Lifetime, now, tasks);
             } else {
-                next += 1;
+                self.shelf.put(held);
             }
         }
     }
 
     fn find_leaks(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
         let Some(threshold) = self.config.leak_threshold else { return };
-        for slot in self.slots.iter_mut() {
-            if let Phase::Lent(loan) = &mut slot.phase {
+        let shelf = self.shelf.clone();
+        shelf.each(|seen| {
+            if let Seen::Lent(loan) = seen {
                 let held = now.saturating_duration_since(loan.since);
                 if !loan.leaked && held >= threshold {
                     loan.leaked = true;
@@ -70,7 +100,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                     tasks.push(Task::Leaked(Borrower { location: loan.location, held }));
                 }
             }
-        }
+        });
     }
 
     /// The next moment at which time alone changes something.
@@ -90,24 +120,26 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
         let tally = self.slots.tally();
         let may_shrink = tally.open() + tally.opening > config.min;
-        let per_slot = self.slots.iter().flat_map(|slot| {
-            let idle = matches!(slot.phase, Phase::Idle(_));
-            let shrink =
-                config.idle_timeout.filter(|_| idle && may_shrink).and_then(|limit| slot.idle_since.checked_add(limit));
-            let leak = match &slot.phase {
-                Phase::Lent(loan) if !loan.leaked => {
-                    config.leak_threshold.and_then(|limit| loan.since.checked_add(limit))
-                }
-                _ => None,
-            };
-            let aged = slot.aged_at.filter(|_| slot.is_open());
-            let retired = slot.retired_at.filter(|_| idle);
-            [shrink, leak, aged, retired].into_iter().flatten()
+        let mut next = shortest.and_then(|period| now.checked_add(period));
+        let mut due = |at: Option<Instant>| {
+            if let Some(at) = at.filter(|&at| at > now) {
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        };
+        due(self.outage.retry_at);
+        // With one limit for all, the first in the queue is the first to run out of time; a call may have a limit of its own.
+        self.waiters.iter().for_each(|waiter| due(Some(waiter.deadline)));
+        self.slots.iter().filter(|slot| slot.is_open()).for_each(|slot| due(slot.aged_at));
+        self.shelf.each(|seen| match seen {
+            Seen::Idle(card) => {
+                due(card.retired_at);
+                due(config.idle_timeout.filter(|_| may_shrink).and_then(|limit| card.idle_since.checked_add(limit)));
+            }
+            Seen::Lent(loan) if !loan.leaked => {
+                due(config.leak_threshold.and_then(|limit| loan.since.checked_add(limit)));
+            }
+            Seen::Lent(_) => {}
         });
-        per_slot
-            .chain(self.outage.retry_at)
-            .chain(shortest.and_then(|period| now.checked_add(period)))
-            .filter(|&at| at > now)
-            .min()
+        next
     }
 }

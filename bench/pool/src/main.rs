@@ -1,0 +1,142 @@
+//! Pools side by side: acquire and release of a connection that costs nothing, so that only the pool is seen.
+
+mod subjects;
+
+use hdrhistogram::Histogram;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tokio::sync::Barrier;
+use subjects::Subject;
+
+/// Connections in every pool.
+pub const SIZE: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    tasks: usize,
+    /// Whether a borrower gives way to other tasks while it holds the connection.
+    yields: bool,
+    operations: u64,
+}
+
+const CASES: [Case; 4] = [
+    Case { name: "1 task", tasks: 1, yields: false, operations: 1_000_000 },
+    Case { name: "8 tasks", tasks: 8, yields: false, operations: 1_000_000 },
+    Case { name: "64 tasks, yielding", tasks: 64, yields: true, operations: 200_000 },
+    Case { name: "512 tasks, yielding", tasks: 512, yields: true, operations: 200_000 },
+];
+
+struct Round {
+    per_second: f64,
+    waits: Histogram<u64>,
+    /// How many times as often the luckiest task was served as the unluckiest, when the first one was done.
+    spread: f64,
+}
+
+/// One of so many acquires is timed: reading the clock costs as much as the fastest pool.
+const TIMED: u64 = 16;
+
+async fn round<S: Subject>(pool: S, case: Case, operations: u64) -> Round {
+    let each = operations / case.tasks as u64;
+    let start = Arc::new(Barrier::new(case.tasks + 1));
+    // How far every task is when the first one has done its part: what fairness is measured by.
+    let first = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..case.tasks)
+        .map(|_| {
+            let (pool, start, first) = (pool.clone(), Arc::clone(&start), Arc::clone(&first));
+            tokio::spawn(async move {
+                let mut waits = Histogram::<u64>::new(2).expect("two digits are possible");
+                let mut served_by_then = None;
+                start.wait().await;
+                let began = Instant::now();
+                for operation in 0..each {
+                    let asked = (operation % TIMED == 0).then(Instant::now);
+                    let held = pool.acquire().await;
+                    if let Some(asked) = asked {
+                        waits.record(asked.elapsed().as_nanos() as u64).expect("a histogram that grows");
+                        if served_by_then.is_none() && first.load(Ordering::Relaxed) {
+                            served_by_then = Some(operation);
+                        }
+                    }
+                    if case.yields {
+                        tokio::task::yield_now().await;
+                    }
+                    drop(held);
+                }
+                first.store(true, Ordering::Relaxed);
+                (served_by_then.unwrap_or(each), waits, began, Instant::now())
+            })
+        })
+        .collect();
+    start.wait().await;
+    let (mut began, mut ended) = (None, None);
+    let mut waits = Histogram::<u64>::new(2).expect("two digits are possible");
+    let mut served = Vec::new();
+    for task in tasks {
+        let (count, of_task, from, to) = task.await.expect("a task that ends");
+        began = Some(began.map_or(from, |began: Instant| began.min(from)));
+        ended = ended.max(Some(to));
+        served.push(count);
+        waits.add(&of_task).expect("histograms of one kind");
+    }
+    let took = ended.zip(began).map_or(f64::NAN, |(ended, began)| (ended - began).as_secs_f64());
+    let (least, most) = (served.iter().min(), served.iter().max());
+    Round {
+        per_second: (each * case.tasks as u64) as f64 / took,
+        waits,
+        spread: most.map_or(0.0, |&most| most as f64) / least.map_or(1.0, |&least| least.max(1) as f64),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+type Runner = Box<dyn Fn(Case, u64) -> Round>;
+
+fn runner<S: Subject, F: Future<Output = S> + 'static>(make: impl Fn() -> F + 'static) -> Runner {
+    Box::new(move |case, operations| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let pool = runtime.block_on(make());
+        runtime.block_on(runtime.spawn(round(pool, case, operations))).expect("a round that ends")
+    })
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only = |name: &str| arguments.is_empty() || arguments.iter().any(|wanted| name.contains(wanted.as_str()));
+    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
+    let subjects: Vec<(&str, Runner)> =
+        subjects::all().into_iter().filter(|(name, _)| only(name)).collect();
+    println!("{:<22} {:<14} {:>12} {:>9} {:>9} {:>9} {:>8}", "case", "pool", "kops/s", "p50 us", "p99 us", "p99.9 us", "spread");
+    let cases = std::env::var("CASES").unwrap_or_default();
+    for case in CASES.into_iter().filter(|case| case.name.contains(&cases)) {
+        let mut results: Vec<Vec<Round>> = subjects.iter().map(|_| Vec::new()).collect();
+        // In turns, so that what else the machine does meets all alike.
+        for _ in 0..rounds {
+            for (at, (_, run)) in subjects.iter().enumerate() {
+                results[at].push(run(case, case.operations));
+            }
+        }
+        for ((name, _), rounds) in subjects.iter().zip(results) {
+            let at = |part: f64| median(rounds.iter().map(|round| round.waits.value_at_quantile(part) as f64 / 1e3).collect());
+            println!(
+                "{:<22} {name:<14} {:>12.0} {:>9.2} {:>9.2} {:>9.2} {:>8.2}",
+                case.name,
+                median(rounds.iter().map(|round| round.per_second / 1e3).collect()),
+                at(0.5),
+                at(0.99),
+                at(0.999),
+                median(rounds.iter().map(|round| round.spread).collect()),
+            );
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Where connections rest between borrowers. Lending one and taking it back needs neither the ledger nor its lock.
+//!
+//! A [`Shelf`] is a stack of the numbers of places (Treiber's, with a tag in its top against ABA), so the connection used last
+//! is lent first. Whoever takes a number off the stack owns the place until it is put back: the lock of a place is never
+//! waited for, except by who looks at borrowers.
+//!
+//! The [`gate`](Shelf::gate) says whether borrowing and returning may go by here at all. The ledger sets its bit of attention
+//! before it looks at the shelf a last time, and who returns a connection looks at the gate again after putting it there. Both
+//! with a fence between, so one of the two sees the other: nobody waits beside a connection that rests
+//! ([Dekker's idea](https://www.cs.utexas.edu/~EWD/transcriptions/EWD01xx/EWD123.html)). `shelf_model` walks all
+//! interleavings.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, fence};
+
+/// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
+/// is spent by giving it back.
+#[must_use = "a seat that is not given back is a place lost for ever"]
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Seat(pub(crate) usize);
+
+/// What goes with a connection wherever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Card {
+    /// The epoch in which opening it began.
+    pub(crate) epoch: u64,
+    pub(crate) opened_at: Instant,
+    /// When it should be replaced.
+    pub(crate) aged_at: Option<Instant>,
+    /// When it is not lent again even if no replacement has come.
+    pub(crate) retired_at: Option<Instant>,
+    /// When it last proved to work.
+    pub(crate) proven_at: Instant,
+    pub(crate) idle_since: Instant,
+    pub(crate) uses: u64,
+}
+
+impl Card {
+    pub(crate) fn is_aged(&self, now: Instant) -> bool {
+        self.aged_at.is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn is_retired(&self, now: Instant) -> bool {
+        self.retired_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// Who holds a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    pub(crate) since: Instant,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) waited: Duration,
+    /// Whether it has been reported as leaked.
+    pub(crate) leaked: bool,
+}
+
+/// A connection with its seat and its card: what is handed from one to the next.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Held<C> {
+    pub(crate) seat: Seat,
+    pub(crate) card: Card,
+    pub(crate) connection: C,
+}
+
+/// What is in a place, and what its borrowers have done so far.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct Content<C> {
+    rest: Rest<C>,
+    use_counts: UseCounts,
+}
+
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+enum Rest<C> {
+    /// In the ledger's hands, or nothing.
+    Away,
+    Idle(C, Card),
+    Lent(Loan),
+}
+
+/// Counted where no two borrowers meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UseCounts {
+    pub(crate) acquired: u64,
+    pub(crate) acquired_new: u64,
+    pub(crate) waited: Duration,
+    pub(crate) used: Duration,
+}
+
+#[derive(Debug)]
+struct Place<C> {
+    /// The next lower place of the stack, plus one; 0: the last.
+    below: AtomicU32,
+    content: Mutex<Content<C>>,
+}
+
+impl<C> Place<C> {
+    fn new() -> Self {
+        let content = Content { rest: Rest::Away, use_counts: UseCounts::default() };
+        Self { below: AtomicU32::new(0), content: Mutex::new(content) }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content<C>> {
+        crate::sync::lock(&self.content)
+    }
+}
+
+/// How many places the first chunk has; each further one has twice as many as the one before.
+const FIRST_CHUNK: usize = 16;
+const CHUNKS: usize = 14;
+
+/// Set in the gate while the ledger wants to see every connection that comes back.
+const ATTENTION: u64 = 1;
+
+/// Connections at rest.
+#[derive(Debug)]
+pub(crate) struct Shelf<C> {
+    /// The epoch, and [`ATTENTION`] in the lowest bit.
+    gate: AtomicU64,
+    /// A tag in the upper half; in the lower the place on top, plus one.
+    top: AtomicU64,
+    /// In nanoseconds.
+    validate_after: AtomicU64,
+    chunks: [OnceLock<Box<[Place<C>]>>; CHUNKS],
+}
+
+/// What became of an attempt to lend without the ledger.
+pub(crate) enum Lent<C> {
+    Yes(Held<C>),
+    /// Nothing rests, or something is to be done first: ask the ledger.
+    AskLedger,
+}
+
+/// What became of an attempt to take a connection back without the ledger.
+pub(crate) enum Back<C> {
+    /// It rests. `tidy`: the ledger wants to look at the shelf.
+    Rests { loan: Loan, tidy: bool },
+    /// The ledger has to say what becomes of it.
+    AskLedger(Held<C>),
+}
+
+impl<C> Shelf<C> {
+    pub(crate) fn new(validate_after: Duration) -> Self {
+        let shelf = Self {
+            gate: AtomicU64::new(0),
+            top: AtomicU64::new(0),
+            validate_after: AtomicU64::new(0),
+            chunks: [const { OnceLock::new() }; CHUNKS],
+        };
+        shelf.set_validate_after(validate_after);
+        shelf
+    }
+
+    pub(crate) fn set_validate_after(&self, age: Duration) {
+        self.validate_after.store(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stale(&self, card: &Card, now: Instant) -> bool {
+        let age = now.saturating_duration_since(card.proven_at);
+        age.as_nanos() > u128::from(self.validate_after.load(Ordering::Relaxed))
+    }
+
+    // ---- borrowers -------------------------------------------------------------------------------------------------
+
+    /// Lends the connection on top. `proven`: only one that worked a short time ago.
+    pub(crate) fn lend(&self, now: Instant, location: &'static Location<'static>, proven: bool) -> Lent<C> {
+        let gate = self.gate.load(Ordering::Acquire);
+        if gate & ATTENTION != 0 {
+            return Lent::AskLedger;
+        }
+        let Some(number) = self.pop() else { return Lent::AskLedger };
+        let place = self.place(number);
+        let mut content = place.content();
+        let Rest::Idle(_, card) = &content.rest else { unreachable!("a place on the shelf without a connection") };
+        if card.epoch != gate >> 1 || card.is_retired(now) || proven && self.is_stale(card, now) {
+            drop(content);
+            self.push(number);
+            return Lent::AskLedger;
+        }
+        let loan = Loan { since: now, location, waited: Duration::ZERO, leaked: false };
+        let Rest::Idle(connection, mut card) = std::mem::replace(&mut content.rest, Rest::Lent(loan)) else {
+            unreachable!("a place on the shelf without a connection")
+        };
+        content.use_counts.count(&mut card, &loan);
+        drop(content);
+        Lent::Yes(Held { seat: Seat(number), card, connection })
+    }
+
+    /// Takes a clean connection back. `proven`: when it last worked, if its borrower used it.
+    pub(crate) fn take_back(&self, mut held: Held<C>, proven: Option<Instant>, now: Instant) -> Back<C> {
+        let gate = self.gate.load(Ordering::Acquire);
+        if gate & ATTENTION != 0 || held.card.epoch != gate >> 1 || held.card.is_aged(now) {
+            return Back::AskLedger(held);
+        }
+        held.card.proven_at = held.card.proven_at.max(proven.unwrap_or(held.card.proven_at));
+        held.card.idle_since = now;
+        let loan = self.lay_down(held, now);
+        fence(Ordering::SeqCst);
+        Back::Rests { loan, tidy: self.gate.load(Ordering::SeqCst) != gate }
+    }
+
+    fn lay_down(&self, held: Held<C>, now: Instant) -> Loan {
+        let Held { seat, card, connection } = held;
+        let mut content = self.place(seat.0).content();
+        let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Idle(connection, card)) else {
+            unreachable!("a lease came back to a place that was not lent")
+        };
+        content.use_counts.used += now.saturating_duration_since(loan.since);
+        drop(content);
+        self.push(seat.0);
+        loan
+    }
+
+    // ---- the ledger ------------------------------------------------------------------------------------------------
+
+    /// Opens or shuts the gate. What the caller reads of the shelf afterwards is not missed by who returns a connection.
+    pub(crate) fn set_gate(&self, epoch: u64, attention: bool) {
+        self.gate.store(epoch << 1 | u64::from(attention), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Makes sure that there is a place with this number.
+    pub(crate) fn make_room(&self, number: usize) {
+        let (chunk, _) = locate(number);
+        self.chunks[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Place::new()).collect());
+    }
+
+    /// Puts a connection to rest that was in the ledger's hands.
+    pub(crate) fn put(&self, held: Held<C>) {
+        let Held { seat, card, connection } = held;
+        self.place(seat.0).content().rest = Rest::Idle(connection, card);
+        self.push(seat.0);
+    }
+
+    /// Takes the connection on top into the ledger's hands.
+    pub(crate) fn take(&self) -> Option<Held<C>> {
+        let number = self.pop()?;
+        match std::mem::replace(&mut self.place(number).content().rest, Rest::Away) {
+            Rest::Idle(connection, card) => Some(Held { seat: Seat(number), card, connection }),
+            _ => unreachable!("a place on the shelf without a connection"),
+        }
+    }
+
+    /// Writes down that a connection in the ledger's hands is lent.
+    pub(crate) fn enter(&self, seat: &Seat, card: &mut Card, loan: Loan) {
+        let mut content = self.place(seat.0).content();
+        content.rest = Rest::Lent(loan);
+        content.use_counts.count(card, &loan);
+    }
+
+    /// Ends a loan: the connection is in the ledger's hands.
+    pub(crate) fn end(&self, seat: &Seat, now: Instant) -> Loan {
+        let mut content = self.place(seat.0).content();
+        let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Away) else {
+            unreachable!("a lease came back to a place that was not lent")
+        };
+        content.use_counts.used += now.saturating_duration_since(loan.since);
+        loan
+    }
+
+    /// Ends a loan that never reached its borrower: as if it had not been.
+    pub(crate) fn undo(&self, seat: &Seat, card: &mut Card) {
+        let mut content = self.place(seat.0).content();
+        if let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Away) {
+            card.uses -= 1;
+            let counts = &mut content.use_counts;
+            counts.acquired -= 1;
+            counts.acquired_new -= u64::from(card.uses == 0);
+            counts.waited = counts.waited.saturating_sub(loan.waited);
+        }
+    }
+
+    /// Shows everything that rests or is lent, in no order.
+    pub(crate) fn each(&self, mut see: impl FnMut(Seen<'_>)) {
+        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
+            match &mut place.content().rest {
+                Rest::Away => {}
+                Rest::Idle(_, card) => see(Seen::Idle(card)),
+                Rest::Lent(loan) => see(Seen::Lent(loan)),
+            }
+        }
+    }
+
+    /// What borrowers have done so far, all places together.
+    pub(crate) fn use_counts(&self) -> UseCounts {
+        let mut sum = UseCounts::default();
+        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
+            let counts = place.content().use_counts;
+            sum.acquired += counts.acquired;
+            sum.acquired_new += counts.acquired_new;
+            sum.waited += counts.waited;
+            sum.used += counts.used;
+        }
+        sum
+    }
+
+    // ---- the stack -------------------------------------------------------------------------------------------------
+
+    fn push(&self, number: usize) {
+        let place = self.place(number);
+        let mut top = self.top.load(Ordering::Relaxed);
+        loop {
+            place.below.store(top as u32, Ordering::Relaxed);
+            let next = tagged(top, number as u32 + 1);
+            match self.top.compare_exchange_weak(top, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(changed) => top = changed,
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<usize> {
+        let mut top = self.top.load(Ordering::Acquire);
+        loop {
+            let number = (top as u32).checked_sub(1)? as usize;
+            // Of a place that somebody else takes now, this is not true any more; the tag shows it.
+            let below = self.place(number).below.load(Ordering::Relaxed);
+            match self.top.compare_exchange_weak(top, tagged(top, below), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(number),
+                Err(changed) => top = changed,
+            }
+        }
+    }
+
+    fn place(&self, number: usize) -> &Place<C> {
+        let (chunk, offset) = locate(number);
+        match self.chunks[chunk].get() {
+            Some(places) => &places[offset],
+            None => unreachable!("room is made for a place before it is used"),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl<C: Clone> Clone for Shelf<C> {
+    fn clone(&self) -> Self {
+        let copy = Self::new(Duration::from_nanos(self.validate_after.load(Ordering::Relaxed)));
+        copy.gate.store(self.gate.load(Ordering::Relaxed), Ordering::Relaxed);
+        copy.top.store(self.top.load(Ordering::Relaxed), Ordering::Relaxed);
+        for (chunk, places) in self.chunks.iter().enumerate() {
+            if let Some(places) = places.get() {
+                let place = |place: &Place<C>| Place {
+                    below: AtomicU32::new(place.below.load(Ordering::Relaxed)),
+                    content: Mutex::new(place.content().clone()),
+                };
+                copy.chunks[chunk].get_or_init(|| places.iter().map(place).collect());
+            }
+        }
+        copy
+    }
+}
+
+/// What lies or stands in a place.
+pub(crate) enum Seen<'a> {
+    Idle(&'a Card),
+    Lent(&'a mut Loan),
+}
+
+impl UseCounts {
+    fn count(&mut self, card: &mut Card, loan: &Loan) {
+        self.acquired += 1;
+        self.acquired_new += u64::from(card.uses == 0);
+        self.waited += loan.waited;
+        card.uses += 1;
+    }
+}
+
+/// The chunk of a place, and where in it.
+fn locate(number: usize) -> (usize, usize) {
+    let chunk = (number / FIRST_CHUNK + 1).ilog2() as usize;
+    (chunk, number - FIRST_CHUNK * ((1 << chunk) - 1))
+}
+
+fn tagged(before: u64, place: u32) -> u64 {
+    (before >> 32).wrapping_add(1) << 32 | u64::from(place)
+}
