@@ -103,7 +103,7 @@ impl<M: Manage> Drop for Lease<M> {
                 }
                 loan
             }
-            Back::AskLedger(held) => shared.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks)),
+            Back::AskLedger(held) => shared.receive(held, state, proven, now),
         };
         report(&shared, &loan, now);
     }

@@ -15,7 +15,7 @@ use crate::ledger::{Ledger, Refusal, Task, Tasks};
 use crate::manage::{Manage, State};
 use crate::observer::{self, Observer};
 use crate::parcel::Parcel;
-use crate::shelf::Shelf;
+use crate::shelf::{Held, Loan, Shelf};
 use crate::stats::Borrower;
 
 pub(crate) type Failure<M> = OpenFailure<<M as Manage>::Error>;
@@ -87,6 +87,32 @@ impl<M: Manage> Shared<M> {
             self.carry_out(task);
         }
         result
+    }
+
+    /// Takes a connection back that cannot simply lie down: for the first in the queue, in most cases.
+    pub(crate) fn receive(
+        self: &Arc<Self>,
+        held: Held<M::Connection>,
+        state: State,
+        proven: Option<Instant>,
+        now: Instant,
+    ) -> Loan {
+        let epoch = self.shelf.epoch();
+        if state == State::Clean && self.shelf.may_pass_on(&held.seat, epoch, proven, now) {
+            // Nothing but the queue changes, so the ledger is locked for that alone.
+            let next = {
+                let mut ledger = self.look();
+                let next = ledger.next(epoch, now);
+                ledger.publish();
+                next
+            };
+            if let Some((waiter, next)) = next {
+                let loan = self.shelf.pass_on(&held.seat, proven, now, next);
+                drop(waiter.send(Ok(Parcel::new(Arc::clone(self), held, next.waited))));
+                return loan;
+            }
+        }
+        self.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks))
     }
 
     fn carry_out(self: &Arc<Self>, task: Task<M::Connection, Waiter<M>, Failure<M>>) {

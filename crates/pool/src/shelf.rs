@@ -24,7 +24,7 @@ use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, f
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Seat(pub(crate) usize);
 
-/// What goes with a connection wherever it is.
+/// What is known of the connection of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
     /// The epoch in which opening it began.
@@ -60,12 +60,11 @@ pub(crate) struct Loan {
     pub(crate) leaked: bool,
 }
 
-/// A connection with its seat and its card: what is handed from one to the next.
+/// A connection with its seat: what is handed from one to the next.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Held<C> {
     pub(crate) seat: Seat,
-    pub(crate) card: Card,
     pub(crate) connection: C,
 }
 
@@ -74,6 +73,7 @@ pub(crate) struct Held<C> {
 #[cfg_attr(test, derive(Clone))]
 struct Content<C> {
     rest: Rest<C>,
+    card: Option<Card>,
     use_counts: UseCounts,
 }
 
@@ -82,7 +82,7 @@ struct Content<C> {
 enum Rest<C> {
     /// In the ledger's hands, or nothing.
     Away,
-    Idle(C, Card),
+    Idle(C),
     Lent(Loan),
 }
 
@@ -104,12 +104,44 @@ struct Place<C> {
 
 impl<C> Place<C> {
     fn new() -> Self {
-        let content = Content { rest: Rest::Away, use_counts: UseCounts::default() };
+        let content = Content { rest: Rest::Away, card: None, use_counts: UseCounts::default() };
         Self { below: AtomicU32::new(0), content: Mutex::new(content) }
     }
 
     fn content(&self) -> MutexGuard<'_, Content<C>> {
         crate::sync::lock(&self.content)
+    }
+}
+
+impl<C> Content<C> {
+    fn card(&mut self) -> &mut Card {
+        match &mut self.card {
+            Some(card) => card,
+            None => unreachable!("a place without a connection was taken for one with"),
+        }
+    }
+
+    fn begin(&mut self, loan: Loan) {
+        let card = self.card();
+        let is_new = card.uses == 0;
+        card.uses += 1;
+        self.use_counts.acquired += 1;
+        self.use_counts.acquired_new += u64::from(is_new);
+        self.use_counts.waited += loan.waited;
+        self.rest = Rest::Lent(loan);
+    }
+
+    /// Ends the loan. `proven`: when the connection last worked, if its borrower used it.
+    fn end(&mut self, proven: Option<Instant>, now: Instant, next: Rest<C>) -> Loan {
+        let Rest::Lent(loan) = std::mem::replace(&mut self.rest, next) else {
+            unreachable!("a lease came back to a place that was not lent")
+        };
+        self.use_counts.used += now.saturating_duration_since(loan.since);
+        if let Some(at) = proven {
+            let card = self.card();
+            card.proven_at = card.proven_at.max(at);
+        }
+        loan
     }
 }
 
@@ -177,45 +209,57 @@ impl<C> Shelf<C> {
             return Lent::AskLedger;
         }
         let Some(number) = self.pop() else { return Lent::AskLedger };
-        let place = self.place(number);
-        let mut content = place.content();
-        let Rest::Idle(_, card) = &content.rest else { unreachable!("a place on the shelf without a connection") };
-        if card.epoch != gate >> 1 || card.is_retired(now) || proven && self.is_stale(card, now) {
+        let mut content = self.place(number).content();
+        let card = *content.card();
+        if card.epoch != gate >> 1 || card.is_retired(now) || proven && self.is_stale(&card, now) {
             drop(content);
             self.push(number);
             return Lent::AskLedger;
         }
-        let loan = Loan { since: now, location, waited: Duration::ZERO, leaked: false };
-        let Rest::Idle(connection, mut card) = std::mem::replace(&mut content.rest, Rest::Lent(loan)) else {
+        let Rest::Idle(connection) = std::mem::replace(&mut content.rest, Rest::Away) else {
             unreachable!("a place on the shelf without a connection")
         };
-        content.use_counts.count(&mut card, &loan);
-        drop(content);
-        Lent::Yes(Held { seat: Seat(number), card, connection })
+        content.begin(Loan { since: now, location, waited: Duration::ZERO, leaked: false });
+        Lent::Yes(Held { seat: Seat(number), connection })
     }
 
     /// Takes a clean connection back. `proven`: when it last worked, if its borrower used it.
-    pub(crate) fn take_back(&self, mut held: Held<C>, proven: Option<Instant>, now: Instant) -> Back<C> {
+    pub(crate) fn take_back(&self, held: Held<C>, proven: Option<Instant>, now: Instant) -> Back<C> {
         let gate = self.gate.load(Ordering::Acquire);
-        if gate & ATTENTION != 0 || held.card.epoch != gate >> 1 || held.card.is_aged(now) {
+        if gate & ATTENTION != 0 {
             return Back::AskLedger(held);
         }
-        held.card.proven_at = held.card.proven_at.max(proven.unwrap_or(held.card.proven_at));
-        held.card.idle_since = now;
-        let loan = self.lay_down(held, now);
+        let mut content = self.place(held.seat.0).content();
+        let card = content.card();
+        if card.epoch != gate >> 1 || card.is_aged(now) {
+            return Back::AskLedger(held);
+        }
+        card.idle_since = now;
+        let loan = content.end(proven, now, Rest::Idle(held.connection));
+        drop(content);
+        self.push(held.seat.0);
         fence(Ordering::SeqCst);
         Back::Rests { loan, tidy: self.gate.load(Ordering::SeqCst) != gate }
     }
 
-    fn lay_down(&self, held: Held<C>, now: Instant) -> Loan {
-        let Held { seat, card, connection } = held;
+    /// The epoch that was last published.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.gate.load(Ordering::Acquire) >> 1
+    }
+
+    /// Whether a connection that comes back may go straight to the next borrower.
+    pub(crate) fn may_pass_on(&self, seat: &Seat, epoch: u64, proven: Option<Instant>, now: Instant) -> bool {
         let mut content = self.place(seat.0).content();
-        let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Idle(connection, card)) else {
-            unreachable!("a lease came back to a place that was not lent")
-        };
-        content.use_counts.used += now.saturating_duration_since(loan.since);
-        drop(content);
-        self.push(seat.0);
+        let mut card = *content.card();
+        card.proven_at = card.proven_at.max(proven.unwrap_or(card.proven_at));
+        card.epoch == epoch && !card.is_aged(now) && !self.is_stale(&card, now)
+    }
+
+    /// Ends one loan and begins the next.
+    pub(crate) fn pass_on(&self, seat: &Seat, proven: Option<Instant>, now: Instant, next: Loan) -> Loan {
+        let mut content = self.place(seat.0).content();
+        let loan = content.end(proven, now, Rest::Away);
+        content.begin(next);
         loan
     }
 
@@ -233,10 +277,30 @@ impl<C> Shelf<C> {
         self.chunks[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Place::new()).collect());
     }
 
-    /// Puts a connection to rest that was in the ledger's hands.
-    pub(crate) fn put(&self, held: Held<C>) {
-        let Held { seat, card, connection } = held;
-        self.place(seat.0).content().rest = Rest::Idle(connection, card);
+    /// Writes down what is known of a connection that is new.
+    pub(crate) fn welcome(&self, seat: &Seat, card: Card) {
+        self.place(seat.0).content().card = Some(card);
+    }
+
+    /// What is known of the connection of a place.
+    pub(crate) fn card(&self, seat: &Seat) -> Card {
+        *self.place(seat.0).content().card()
+    }
+
+    /// The connection has just worked.
+    pub(crate) fn prove(&self, seat: &Seat, now: Instant) {
+        self.place(seat.0).content().card().proven_at = now;
+    }
+
+    /// Puts a connection to rest that was in the ledger's hands. `since`: only now; otherwise it goes back to its rest.
+    pub(crate) fn put(&self, held: Held<C>, since: Option<Instant>) {
+        let Held { seat, connection } = held;
+        let mut content = self.place(seat.0).content();
+        if let Some(now) = since {
+            content.card().idle_since = now;
+        }
+        content.rest = Rest::Idle(connection);
+        drop(content);
         self.push(seat.0);
     }
 
@@ -244,36 +308,31 @@ impl<C> Shelf<C> {
     pub(crate) fn take(&self) -> Option<Held<C>> {
         let number = self.pop()?;
         match std::mem::replace(&mut self.place(number).content().rest, Rest::Away) {
-            Rest::Idle(connection, card) => Some(Held { seat: Seat(number), card, connection }),
+            Rest::Idle(connection) => Some(Held { seat: Seat(number), connection }),
             _ => unreachable!("a place on the shelf without a connection"),
         }
     }
 
-    /// Writes down that a connection in the ledger's hands is lent.
-    pub(crate) fn enter(&self, seat: &Seat, card: &mut Card, loan: Loan) {
-        let mut content = self.place(seat.0).content();
-        content.rest = Rest::Lent(loan);
-        content.use_counts.count(card, &loan);
+    /// Begins a loan of a connection in the ledger's hands.
+    pub(crate) fn begin(&self, seat: &Seat, loan: Loan) {
+        self.place(seat.0).content().begin(loan);
     }
 
     /// Ends a loan: the connection is in the ledger's hands.
-    pub(crate) fn end(&self, seat: &Seat, now: Instant) -> Loan {
-        let mut content = self.place(seat.0).content();
-        let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Away) else {
-            unreachable!("a lease came back to a place that was not lent")
-        };
-        content.use_counts.used += now.saturating_duration_since(loan.since);
-        loan
+    pub(crate) fn end(&self, seat: &Seat, proven: Option<Instant>, now: Instant) -> Loan {
+        self.place(seat.0).content().end(proven, now, Rest::Away)
     }
 
     /// Ends a loan that never reached its borrower: as if it had not been.
-    pub(crate) fn undo(&self, seat: &Seat, card: &mut Card) {
+    pub(crate) fn undo(&self, seat: &Seat) {
         let mut content = self.place(seat.0).content();
         if let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Away) {
+            let card = content.card();
             card.uses -= 1;
+            let was_new = card.uses == 0;
             let counts = &mut content.use_counts;
             counts.acquired -= 1;
-            counts.acquired_new -= u64::from(card.uses == 0);
+            counts.acquired_new -= u64::from(was_new);
             counts.waited = counts.waited.saturating_sub(loan.waited);
         }
     }
@@ -281,10 +340,11 @@ impl<C> Shelf<C> {
     /// Shows everything that rests or is lent, in no order.
     pub(crate) fn each(&self, mut see: impl FnMut(Seen<'_>)) {
         for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
-            match &mut place.content().rest {
-                Rest::Away => {}
-                Rest::Idle(_, card) => see(Seen::Idle(card)),
-                Rest::Lent(loan) => see(Seen::Lent(loan)),
+            let Content { rest, card, .. } = &mut *place.content();
+            match (rest, card) {
+                (Rest::Idle(_), Some(card)) => see(Seen::Idle(card)),
+                (Rest::Lent(loan), _) => see(Seen::Lent(loan)),
+                _ => {}
             }
         }
     }
@@ -362,15 +422,6 @@ impl<C: Clone> Clone for Shelf<C> {
 pub(crate) enum Seen<'a> {
     Idle(&'a Card),
     Lent(&'a mut Loan),
-}
-
-impl UseCounts {
-    fn count(&mut self, card: &mut Card, loan: &Loan) {
-        self.acquired += 1;
-        self.acquired_new += u64::from(card.uses == 0);
-        self.waited += loan.waited;
-        card.uses += 1;
-    }
 }
 
 /// The chunk of a place, and where in it.

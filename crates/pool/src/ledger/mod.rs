@@ -161,18 +161,18 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             self.pump(now, tasks);
             return None;
         }
-        while let Some(mut held) = self.shelf.take() {
-            if let Some(reason) = self.retirement(&held.card, now) {
+        while let Some(held) = self.shelf.take() {
+            let card = self.shelf.card(&held.seat);
+            if let Some(reason) = self.retirement(&card, now) {
                 self.close_in_place(held, reason, now, tasks);
                 self.pump(now, tasks);
                 continue;
             }
-            if trust == Trust::Proven && self.shelf.is_stale(&held.card, now) {
-                self.shelf.put(held);
+            if trust == Trust::Proven && self.shelf.is_stale(&card, now) {
+                self.shelf.put(held, None);
                 return None;
             }
-            let loan = Loan { since: now, location, waited: Duration::ZERO, leaked: false };
-            self.shelf.enter(&held.seat, &mut held.card, loan);
+            self.shelf.begin(&held.seat, Loan { since: now, location, waited: Duration::ZERO, leaked: false });
             return Some(held);
         }
         None
@@ -186,7 +186,9 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         handle: W,
         tasks: &mut Tasks<C, W, F>,
     ) -> Join<C, F> {
-        if let Some(held) = self.take(now, caller.location, Trust::Proven, tasks) {
+        if self.waiters.is_empty()
+            && let Some(held) = self.take(now, caller.location, Trust::Proven, tasks)
+        {
             return Join::Lent(held);
         }
         if self.mode != Mode::Lending {
@@ -223,24 +225,34 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A borrower is done. `proven`: when the connection last worked, if the borrower used it.
     pub(crate) fn give_back(
         &mut self,
-        mut held: Held<C>,
+        held: Held<C>,
         state: State,
         proven: Option<Instant>,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) -> Loan {
-        let loan = self.shelf.end(&held.seat, now);
-        held.card.proven_at = held.card.proven_at.max(proven.unwrap_or(held.card.proven_at));
+        let loan = self.shelf.end(&held.seat, proven, now);
         self.sort(held, state, now, tasks);
         loan
+    }
+
+    /// The first in the queue, for who brings back a connection that is fit to be lent in this epoch; the loan it is then lent
+    /// by. `None`: the connection has to be [given back](Self::give_back).
+    pub(crate) fn next(&mut self, epoch: u64, now: Instant) -> Option<(W, Loan)> {
+        if self.mode != Mode::Lending || self.epoch != epoch || self.is_oversized() {
+            return None;
+        }
+        let Waiter { handle, since, location, .. } = self.waiters.pop_front()?;
+        let waited = now.saturating_duration_since(since);
+        Some((handle, Loan { since: now, location, waited, leaked: false }))
     }
 
     /// A connection came to rest on the shelf while something happened that its borrower did not know of.
     pub(crate) fn tidy(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
         for held in self.take_all() {
-            match self.retirement(&held.card, now) {
+            match self.retirement(&self.shelf.card(&held.seat), now) {
                 Some(reason) => self.close_in_place(held, reason, now, tasks),
-                None => self.shelf.put(held),
+                None => self.shelf.put(held, None),
             }
         }
         self.pump(now, tasks);
@@ -249,25 +261,25 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection that was lent never reached its caller, or turned out unfit before it did: as if it had not been lent.
     pub(crate) fn undelivered(
         &mut self,
-        mut held: Held<C>,
+        held: Held<C>,
         state: State,
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        self.shelf.undo(&held.seat, &mut held.card);
+        self.shelf.undo(&held.seat);
         self.sort(held, state, now, tasks);
     }
 
     /// A borrower wants it closed.
     pub(crate) fn discard(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
-        let loan = self.shelf.end(&held.seat, now);
+        let loan = self.shelf.end(&held.seat, None, now);
         self.close_outside(held, CloseReason::Discarded, now, tasks);
         loan
     }
 
     /// A borrower keeps it for good.
     pub(crate) fn detach(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
-        let loan = self.shelf.end(&seat, now);
+        let loan = self.shelf.end(&seat, None, now);
         self.counters.closed[CloseReason::Detached as usize] += 1;
         self.slots.vacate(seat);
         self.pump(now, tasks);
@@ -279,7 +291,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             State::Clean => self.settle(held, now, tasks),
             State::Broken => self.close_outside(held, CloseReason::Broken, now, tasks),
             State::NeedsReset => {
-                match self.retirement(&held.card, now) {
+                match self.retirement(&self.shelf.card(&held.seat), now) {
                     Some(reason) => self.close_in_place(held, reason, now, tasks),
                     None => {
                         self.slots.turn(&held.seat, Phase::Resetting { slow: false });
@@ -318,7 +330,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             uses: 0,
         };
         self.slots.set_age(&seat, aged_at);
-        self.settle(Held { seat, card, connection }, now, tasks);
+        self.shelf.welcome(&seat, card);
+        self.settle(Held { seat, connection }, now, tasks);
         self.replace_aged(now, tasks);
         self.pump(now, tasks);
     }
@@ -362,12 +375,12 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A check or a reset succeeded.
-    pub(crate) fn healthy(&mut self, mut held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn healthy(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
         match self.slots.at(&held.seat).phase {
             Phase::Resetting { .. } => self.counters.resets += 1,
             _ => self.counters.validated += 1,
         }
-        held.card.proven_at = now;
+        self.shelf.prove(&held.seat, now);
         self.settle(held, now, tasks);
     }
 

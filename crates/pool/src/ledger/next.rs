@@ -7,35 +7,33 @@ use tokio::time::Instant;
 use super::slot::Phase;
 use super::task::{Place, Task, Tasks};
 use super::{Ledger, Mode};
-use crate::shelf::{Card, Held, Loan, Seen};
+use crate::shelf::{Card, Held, Seen};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
     /// to lie idle; unless its time is over.
-    pub(super) fn settle(&mut self, mut held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
-        if let Some(reason) = self.retirement(&held.card, now) {
+    pub(super) fn settle(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+        let card = self.shelf.card(&held.seat);
+        if let Some(reason) = self.retirement(&card, now) {
             self.close_in_place(held, reason, now, tasks);
             self.pump(now, tasks);
             return;
         }
-        if !self.waiters.is_empty() && self.shelf.is_stale(&held.card, now) {
+        if !self.waiters.is_empty() && self.shelf.is_stale(&card, now) {
             self.slots.turn(&held.seat, Phase::Checking { slow: false });
             tasks.push(Task::Check(held));
             return;
         }
         self.slots.turn(&held.seat, Phase::Live);
-        if let Some(waiter) = self.waiters.pop_front() {
-            let waited = now.saturating_duration_since(waiter.since);
-            let loan = Loan { since: now, location: waiter.location, waited, leaked: false };
-            self.shelf.enter(&held.seat, &mut held.card, loan);
-            tasks.push(Task::Deliver { waiter: waiter.handle, held, waited });
+        if let Some((waiter, loan)) = self.next(card.epoch, now) {
+            self.shelf.begin(&held.seat, loan);
+            tasks.push(Task::Deliver { waiter, held, waited: loan.waited });
             return;
         }
-        held.card.idle_since = now;
         // It aged while it was lent, when the housekeeper could do nothing about it.
-        tasks.wake_housekeeper |= held.card.is_aged(now);
-        self.shelf.put(held);
+        tasks.wake_housekeeper |= card.is_aged(now);
+        self.shelf.put(held, Some(now));
     }
 
     /// Starts whatever is needed so that every caller has something coming, and `min` connections are there.
@@ -78,7 +76,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Connections that are there or on their way and have not reached their age.
     pub(super) fn fresh(&self, now: Instant) -> usize {
         let tally = self.slots.tally();
-        if self.config.max_lifetime.is_none() {
+        if self.slots.first_age().is_none_or(|first| first > now) {
             return tally.open() + tally.opening;
         }
         self.slots.iter().filter(|slot| slot.is_open() && !slot.is_aged(now)).count() + tally.opening
@@ -144,7 +142,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Puts back what [`take_all`](Self::take_all) took, in the same order.
     pub(super) fn put_all(&mut self, all: VecDeque<Held<C>>) {
         for held in all {
-            self.shelf.put(held);
+            self.shelf.put(held, None);
         }
     }
 
@@ -162,7 +160,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        let Held { seat, card, connection } = held;
+        let Held { seat, connection } = held;
+        let card = self.shelf.card(&seat);
         self.slots.turn(&seat, Phase::Closing);
         self.say_goodbye(Place::Seat(seat), &card, connection, reason, now, tasks);
     }
@@ -175,7 +174,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         now: Instant,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        let Held { seat, card, connection } = held;
+        let Held { seat, connection } = held;
+        let card = self.shelf.card(&seat);
         self.outside += 1;
         self.say_goodbye(Place::Outside, &card, connection, reason, now, tasks);
         self.slots.vacate(seat);

@@ -101,9 +101,21 @@ pub(super) struct Slots {
     list: Vec<Slot>,
     vacant: Vec<usize>,
     tally: Tally,
+    /// No connection reaches its age before.
+    first_age: Option<Instant>,
 }
 
 impl Slots {
+    /// No connection reaches its age before. `None`: none ever does.
+    pub(super) fn first_age(&self) -> Option<Instant> {
+        self.first_age
+    }
+
+    /// Forgets the ages of connections that are gone.
+    pub(super) fn look_at_ages(&mut self) {
+        self.first_age = self.list.iter().filter(|slot| slot.is_open()).filter_map(|slot| slot.aged_at).min();
+    }
+
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -118,6 +130,9 @@ impl Slots {
 
     pub(super) fn set_age(&mut self, seat: &Seat, aged_at: Option<Instant>) {
         self.list[seat.0].aged_at = aged_at;
+        if let Some(at) = aged_at {
+            self.first_age = Some(self.first_age.map_or(at, |first| first.min(at)));
+        }
     }
 
     /// Puts a place into another phase. The only way a phase ever changes.

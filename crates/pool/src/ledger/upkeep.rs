@@ -13,6 +13,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Does everything that is due, and says when to come again. `None`: only when woken.
     pub(crate) fn tick(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) -> Option<Instant> {
         if self.mode == Mode::Lending {
+            self.slots.look_at_ages();
             self.turn_away(now, tasks);
             self.shrink(now, tasks);
             self.replace_aged(now, tasks);
@@ -50,7 +51,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let mut idle = self.take_all();
         while let Some(coldest) = idle.pop_front() {
             let tally = self.slots.tally();
-            if !too_long(&coldest.card) || tally.open() + tally.opening <= self.config.min {
+            if !too_long(&self.shelf.card(&coldest.seat)) || tally.open() + tally.opening <= self.config.min {
                 idle.push_front(coldest);
                 break;
             }
@@ -80,10 +81,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         for held in self.take_all() {
             let tally = self.slots.tally();
             let full = tally.occupied() >= self.config.max && tally.closing == 0;
-            if held.card.is_retired(now) || held.card.is_aged(now) && (replaced || full) {
+            let card = self.shelf.card(&held.seat);
+            if card.is_retired(now) || card.is_aged(now) && (replaced || full) {
                 self.close_in_place(held, CloseReason::Lifetime, now, tasks);
             } else {
-                self.shelf.put(held);
+                self.shelf.put(held, None);
             }
         }
     }
