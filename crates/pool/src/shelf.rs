@@ -6,7 +6,7 @@
 //!
 //! The [`gate`](Shelf::gate) says whether borrowing and returning may go by here at all. The ledger sets its bit of attention
 //! before it looks at the shelf a last time, and who returns a connection looks at the gate again after putting it there. Both
-//! with a fence between, so one of the two sees the other: nobody waits beside a connection that rests
+//! in one order that all threads agree on, so one of the two sees the other: nobody waits beside a connection that rests
 //! ([Dekker's idea](https://www.cs.utexas.edu/~EWD/transcriptions/EWD01xx/EWD123.html)). `shelf_model` walks all
 //! interleavings.
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering};
 
 /// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
 /// is spent by giving it back.
@@ -238,7 +238,6 @@ impl<C> Shelf<C> {
         let loan = content.end(proven, now, Rest::Idle(held.connection));
         drop(content);
         self.push(held.seat.0);
-        fence(Ordering::SeqCst);
         Back::Rests { loan, tidy: self.gate.load(Ordering::SeqCst) != gate }
     }
 
@@ -268,7 +267,6 @@ impl<C> Shelf<C> {
     /// Opens or shuts the gate. What the caller reads of the shelf afterwards is not missed by who returns a connection.
     pub(crate) fn set_gate(&self, epoch: u64, attention: bool) {
         self.gate.store(epoch << 1 | u64::from(attention), Ordering::SeqCst);
-        fence(Ordering::SeqCst);
     }
 
     /// Makes sure that there is a place with this number.
@@ -370,7 +368,7 @@ impl<C> Shelf<C> {
         loop {
             place.below.store(top as u32, Ordering::Relaxed);
             let next = tagged(top, number as u32 + 1);
-            match self.top.compare_exchange_weak(top, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.top.compare_exchange_weak(top, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(changed) => top = changed,
             }
@@ -378,12 +376,12 @@ impl<C> Shelf<C> {
     }
 
     fn pop(&self) -> Option<usize> {
-        let mut top = self.top.load(Ordering::Acquire);
+        let mut top = self.top.load(Ordering::SeqCst);
         loop {
             let number = (top as u32).checked_sub(1)? as usize;
             // Of a place that somebody else takes now, this is not true any more; the tag shows it.
             let below = self.place(number).below.load(Ordering::Relaxed);
-            match self.top.compare_exchange_weak(top, tagged(top, below), Ordering::AcqRel, Ordering::Acquire) {
+            match self.top.compare_exchange_weak(top, tagged(top, below), Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return Some(number),
                 Err(changed) => top = changed,
             }
