@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
+use crate::clock::Moment;
 use crate::error::{AcquireError, AcquireErrorKind, AcquirePhase, Failed};
 use crate::lease::Lease;
 use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId};
 use crate::manage::Manage;
 use crate::observer;
 use crate::parcel::{Load, Parcel};
-use crate::shared::{Delivery, Failure, Shared, after};
+use crate::shared::{Delivery, Failure, Shared};
 use crate::shelf::{Held, Lent};
 
 /// One call for a connection.
 struct Call<'a, M: Manage> {
     shared: &'a Arc<Shared<M>>,
     location: &'static Location<'static>,
-    started: Instant,
+    started: Moment,
     limit: Option<Duration>,
 }
 
@@ -30,13 +30,14 @@ pub(crate) async fn acquire<M: Manage>(
     limit: Duration,
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
-    let call = Call { shared, location, started: Instant::now(), limit: Some(limit) };
+    let call = Call { shared, location, started: shared.about_now(), limit: Some(limit) };
     if let Some(lease) = call.take_resting(Trust::Proven) {
         return Ok(lease);
     }
+    let call = Call { started: Moment::now(), ..call };
     let mut place = loop {
         let (sender, receiver) = oneshot::channel();
-        let caller = Caller { since: call.started, deadline: after(call.started, limit), location };
+        let caller = Caller { since: call.started, deadline: call.started + limit, location };
         match shared.step(|ledger, tasks| ledger.join(call.started, caller, sender, tasks)) {
             Join::Queued(id) => break QueuePlace { shared, id, receiver, left: false },
             Join::Refused(refusal) => return Err(call.refused(refusal)),
@@ -58,7 +59,7 @@ pub(crate) fn try_acquire<M: Manage>(
     shared: &Arc<Shared<M>>,
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
-    let call = Call { shared, location, started: Instant::now(), limit: None };
+    let call = Call { shared, location, started: Moment::now(), limit: None };
     if let Some(lease) = call.take_resting(Trust::AsIs) {
         return Ok(lease);
     }
@@ -134,7 +135,7 @@ impl<M: Manage> Call<'_, M> {
         position: Option<usize>,
         failure: Option<Failure<M>>,
     ) -> AcquireError<M::Error> {
-        let now = Instant::now();
+        let now = Moment::now();
         let elapsed = now.saturating_duration_since(self.started);
         let location = self.location;
         self.shared.tell(|observer| observer.acquire_failed(&observer::AcquireFailed { kind, elapsed, location }));

@@ -5,8 +5,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::clock::Moment;
 use crate::ledger::Snapshot;
 use crate::stats::{Borrower, Stats};
 
@@ -69,7 +68,7 @@ struct Report<E> {
     position: Option<usize>,
     limit: Option<Duration>,
     elapsed: Duration,
-    now: Instant,
+    now: Moment,
     stats: Stats,
     failure: Option<OpenFailure<E>>,
     longest_held: Vec<Borrower>,
@@ -213,7 +212,7 @@ impl<E> AcquireError<E> {
         pool: Arc<str>,
         failed: Failed,
         failure: Option<OpenFailure<E>>,
-        now: Instant,
+        now: Moment,
         snapshot: Snapshot<OpenFailure<E>>,
     ) -> Self {
         let Failed { kind, phase, position, limit, elapsed } = failed;
@@ -283,7 +282,7 @@ impl<E: Error + 'static> Error for AcquireError<E> {
 /// Why one attempt to open failed, and when. Shared by everybody it is told to.
 pub(crate) struct OpenFailure<E> {
     cause: Cause<E>,
-    at: Instant,
+    at: Moment,
     pub(crate) permanent: bool,
 }
 
@@ -295,19 +294,19 @@ enum Cause<E> {
 }
 
 impl<E> OpenFailure<E> {
-    pub(crate) fn refused(error: E, permanent: bool, at: Instant) -> Self {
+    pub(crate) fn refused(error: E, permanent: bool, at: Moment) -> Self {
         Self { cause: Cause::Refused(Arc::new(error)), at, permanent }
     }
 
-    pub(crate) fn timed_out(limit: Duration, at: Instant) -> Self {
+    pub(crate) fn timed_out(limit: Duration, at: Moment) -> Self {
         Self { cause: Cause::TimedOut(limit), at, permanent: false }
     }
 
-    pub(crate) fn panicked(message: &str, at: Instant) -> Self {
+    pub(crate) fn panicked(message: &str, at: Moment) -> Self {
         Self { cause: Cause::Panicked(message.into()), at, permanent: false }
     }
 
-    pub(crate) fn interrupted(at: Instant) -> Self {
+    pub(crate) fn interrupted(at: Moment) -> Self {
         Self { cause: Cause::Interrupted, at, permanent: false }
     }
 

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
+use crate::clock::Moment;
 use crate::ledger::Mode;
 use crate::manage::Manage;
 use crate::shared::Shared;
@@ -34,11 +35,11 @@ async fn run<M: Manage>(watch: Watch<M>, wake: Arc<Notify>) {
             if shared.look().mode() == Mode::Closed {
                 return;
             }
-            shared.step(|ledger, tasks| ledger.tick(Instant::now(), tasks))
+            shared.step(|ledger, tasks| ledger.tick(Moment::now(), tasks))
         };
         match due {
             Some(at) => tokio::select! {
-                () = sleep_until(at) => {}
+                () = sleep(at.saturating_duration_since(Moment::now())) => {}
                 () = wake.notified() => {}
             },
             None => wake.notified().await,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
+use crate::clock::Moment;
 use crate::error::OpenFailure;
 use crate::ledger::Place;
 use crate::manage::{Manage, State};
@@ -60,7 +61,7 @@ impl<M: Manage> Job<M> {
 impl<M: Manage> Drop for Job<M> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            let now = Instant::now();
+            let now = Moment::now();
             self.shared.step(|ledger, tasks| ledger.orphaned(place, &OpenFailure::interrupted(now), now, tasks));
         }
     }
@@ -74,7 +75,7 @@ pub(crate) fn open<M: Manage>(shared: &Arc<Shared<M>>, seat: Seat) {
 
 async fn run_open<M: Manage>(mut job: Job<M>) {
     let shared = Arc::clone(&job.shared);
-    let started = Instant::now();
+    let started = Moment::now();
     let limit = shared.config.connect_timeout;
     let attempt = async {
         let opened = shared.manager.open().await;
@@ -88,10 +89,10 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
         outcome = bounded(limit, attempt) => outcome,
         () = shared.until_closing() => {
             let seat = job.seat();
-            return shared.step(|ledger, tasks| ledger.open_abandoned(seat, Instant::now(), tasks));
+            return shared.step(|ledger, tasks| ledger.open_abandoned(seat, Moment::now(), tasks));
         }
     };
-    let now = Instant::now();
+    let now = Moment::now();
     let took = now.saturating_duration_since(started);
     let seat = job.seat();
     let failure = match outcome {
@@ -123,7 +124,7 @@ async fn run_care<M: Manage>(mut job: Job<M>, mut connection: M::Connection, car
     let shared = Arc::clone(&job.shared);
     let fit = tend(&mut job, &mut connection, care).await;
     let held = Held { seat: job.seat(), connection };
-    let now = Instant::now();
+    let now = Moment::now();
     shared.step(|ledger, tasks| {
         if fit {
             ledger.healthy(held, now, tasks);
@@ -152,7 +153,7 @@ async fn tend<M: Manage>(job: &mut Job<M>, connection: &mut M::Connection, care:
             () = &mut closing => return false,
             () = sleep(SLOW) => {
                 if let Some(Place::Seat(seat)) = &job.place {
-                    shared.step(|ledger, tasks| ledger.slow(seat, Instant::now(), tasks));
+                    shared.step(|ledger, tasks| ledger.slow(seat, Moment::now(), tasks));
                 }
                 tokio::select! {
                     biased;
@@ -209,7 +210,7 @@ async fn run_close<M: Manage>(mut job: Job<M>, connection: M::Connection) {
         }
     }
     if let Some(place) = job.place.take() {
-        shared.step(|ledger, tasks| ledger.closed(place, Instant::now(), tasks));
+        shared.step(|ledger, tasks| ledger.closed(place, Moment::now(), tasks));
     }
 }
 

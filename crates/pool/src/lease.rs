@@ -5,8 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use tokio::time::Instant;
-
+use crate::clock::Moment;
 use crate::manage::{Manage, State};
 use crate::parcel::Load;
 use crate::shared::Shared;
@@ -35,7 +34,7 @@ impl<M: Manage> Lease<M> {
     #[must_use = "to have the pool close the connection, use `discard`"]
     pub fn detach(mut self) -> M::Connection {
         let Load { shared, held } = self.unload();
-        let now = Instant::now();
+        let now = Moment::now();
         let loan = shared.step(|ledger, tasks| ledger.detach(held.seat, now, tasks));
         report(&shared, &loan, now);
         held.connection
@@ -45,7 +44,7 @@ impl<M: Manage> Lease<M> {
     /// knows better than the connection that something is wrong with it.
     pub fn discard(mut self) {
         let Load { shared, held } = self.unload();
-        let now = Instant::now();
+        let now = Moment::now();
         let loan = shared.step(|ledger, tasks| ledger.discard(held, now, tasks));
         report(&shared, &loan, now);
     }
@@ -90,7 +89,7 @@ impl<M: Manage> Drop for Lease<M> {
             // The borrower did not get to its end, and what it left need not show in the connection's own state.
             state = State::NeedsReset;
         }
-        let now = Instant::now();
+        let now = shared.about_now();
         let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&held.connection, now));
         let back = match state {
             State::Clean => shared.shelf.take_back(held, proven, now),
@@ -118,7 +117,7 @@ where
     }
 }
 
-fn report<M: Manage>(shared: &Shared<M>, loan: &Loan, now: Instant) {
+fn report<M: Manage>(shared: &Shared<M>, loan: &Loan, now: Moment) {
     if !loan.leaked && !shared.is_observed() {
         return;
     }

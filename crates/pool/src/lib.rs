@@ -85,6 +85,7 @@
 
 mod acquire;
 mod backoff;
+mod clock;
 mod config;
 mod error;
 mod housekeeper;

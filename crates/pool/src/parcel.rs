@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::clock::Moment;
 use crate::manage::{Manage, State};
 use crate::shared::Shared;
 use crate::shelf::Held;
@@ -54,5 +53,5 @@ impl<M: Manage> Drop for Parcel<M> {
 
 fn put_back<M: Manage>(load: Load<M>, state: State) {
     let Load { shared, held } = load;
-    shared.step(|ledger, tasks| ledger.undelivered(held, state, Instant::now(), tasks));
+    shared.step(|ledger, tasks| ledger.undelivered(held, state, Moment::now(), tasks));
 }

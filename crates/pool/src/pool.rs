@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::acquire;
+use crate::clock::Moment;
 use crate::config::{Config, ConfigError};
 use crate::error::AcquireError;
 use crate::housekeeper;
 use crate::lease::Lease;
 use crate::manage::Manage;
 use crate::observer::Observer;
-use crate::shared::{Shared, after};
+use crate::shared::Shared;
 use crate::stats::{Borrower, Stats};
 
 /// Connections that are opened once and lent many times. Cloning gives another handle to the same pool.
@@ -102,13 +103,13 @@ impl<M: Manage> Pool<M> {
     /// The numbers of the pool at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.look().stats(Instant::now())
+        self.shared.look().stats(Moment::now())
     }
 
     /// All leases that are out, the longest held first.
     #[must_use]
     pub fn borrowers(&self) -> Vec<Borrower> {
-        self.shared.look().borrowers(Instant::now())
+        self.shared.look().borrowers(Moment::now())
     }
 
     /// The name given to the [`Builder`]; it stands in errors and logs.
@@ -137,7 +138,7 @@ impl<M: Manage> Pool<M> {
     /// Sizes that make no sense; nothing is changed then.
     pub fn resize(&self, max: usize, min: usize) -> Result<(), ConfigError> {
         self.shared.config.sizes(max, min)?;
-        self.shared.step(|ledger, tasks| ledger.resize(max, min, Instant::now(), tasks));
+        self.shared.step(|ledger, tasks| ledger.resize(max, min, Moment::now(), tasks));
         Ok(())
     }
 
@@ -145,7 +146,7 @@ impl<M: Manage> Pool<M> {
     /// come back, those being opened as soon as they are there. Past failures to open are forgotten, so that the next
     /// attempt is made at once.
     pub fn reset(&self) {
-        self.shared.step(|ledger, tasks| ledger.evict_all(Instant::now(), tasks));
+        self.shared.step(|ledger, tasks| ledger.evict_all(Moment::now(), tasks));
     }
 
     /// Closes the pool: lends no more, turns away those who wait, and waits at most [`Config::close_timeout`] until every
@@ -163,7 +164,7 @@ impl<M: Manage> Pool<M> {
     pub async fn close_within(&self, limit: Duration) -> Vec<Borrower> {
         self.shared.shut_down();
         // A task, because a bare timer would panic if the pool's runtime ended meanwhile.
-        let mut alarm = self.shared.runtime.spawn(sleep_until(after(Instant::now(), limit)));
+        let mut alarm = self.shared.runtime.spawn(async move { sleep(limit).await });
         tokio::select! {
             biased;
             () = self.shared.until_drained() => alarm.abort(),

@@ -2,12 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::Instant;
 
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::error::OpenFailure;
 use crate::job;
@@ -94,8 +93,8 @@ impl<M: Manage> Shared<M> {
         self: &Arc<Self>,
         held: Held<M::Connection>,
         state: State,
-        proven: Option<Instant>,
-        now: Instant,
+        proven: Option<Moment>,
+        now: Moment,
     ) -> Loan {
         let epoch = self.shelf.epoch();
         if state == State::Clean && self.shelf.may_pass_on(&held.seat, epoch, proven, now) {
@@ -159,16 +158,21 @@ impl<M: Manage> Shared<M> {
     }
 
     /// When a connection that was used and is clean last worked; at the latest `now`.
-    pub(crate) fn answered_at(&self, connection: &M::Connection, now: Instant) -> Instant {
+    pub(crate) fn answered_at(&self, connection: &M::Connection, now: Moment) -> Moment {
         catch_unwind(AssertUnwindSafe(|| self.manager.last_answer(connection)))
             .unwrap_or(None)
-            .map_or(now, |at| Instant::from_std(at).min(now))
+            .map_or(now, |at| Moment::of(at, now).min(now))
+    }
+
+    /// What time it is where a few milliseconds do not matter, unless somebody looks on.
+    pub(crate) fn about_now(&self) -> Moment {
+        if self.is_observed() { Moment::now() } else { Moment::about_now() }
     }
 
     /// Stops lending and ends the pool's tasks.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         self.closing.send_replace(true);
-        self.step(|ledger, tasks| ledger.close(Instant::now(), tasks));
+        self.step(|ledger, tasks| ledger.close(Moment::now(), tasks));
     }
 
     /// Returns once the pool is being closed.
@@ -188,12 +192,4 @@ impl<M: Manage> Shared<M> {
             drained.await;
         }
     }
-}
-
-/// Far enough to be never, near enough to be added to any clock.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
-/// The moment `limit` from `start`.
-pub(crate) fn after(start: Instant, limit: Duration) -> Instant {
-    start + limit.min(NEVER)
 }

@@ -13,8 +13,7 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::clock::Moment;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering};
 
 /// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
@@ -29,23 +28,23 @@ pub(crate) struct Seat(pub(crate) usize);
 pub(crate) struct Card {
     /// The epoch in which opening it began.
     pub(crate) epoch: u64,
-    pub(crate) opened_at: Instant,
+    pub(crate) opened_at: Moment,
     /// When it should be replaced.
-    pub(crate) aged_at: Option<Instant>,
+    pub(crate) aged_at: Option<Moment>,
     /// When it is not lent again even if no replacement has come.
-    pub(crate) retired_at: Option<Instant>,
+    pub(crate) retired_at: Option<Moment>,
     /// When it last proved to work.
-    pub(crate) proven_at: Instant,
-    pub(crate) idle_since: Instant,
+    pub(crate) proven_at: Moment,
+    pub(crate) idle_since: Moment,
     pub(crate) uses: u64,
 }
 
 impl Card {
-    pub(crate) fn is_aged(&self, now: Instant) -> bool {
+    pub(crate) fn is_aged(&self, now: Moment) -> bool {
         self.aged_at.is_some_and(|at| at <= now)
     }
 
-    pub(crate) fn is_retired(&self, now: Instant) -> bool {
+    pub(crate) fn is_retired(&self, now: Moment) -> bool {
         self.retired_at.is_some_and(|at| at <= now)
     }
 }
@@ -53,7 +52,7 @@ impl Card {
 /// Who holds a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loan {
-    pub(crate) since: Instant,
+    pub(crate) since: Moment,
     pub(crate) location: &'static Location<'static>,
     pub(crate) waited: Duration,
     /// Whether it has been reported as leaked.
@@ -132,7 +131,7 @@ impl<C> Content<C> {
     }
 
     /// Ends the loan. `proven`: when the connection last worked, if its borrower used it.
-    fn end(&mut self, proven: Option<Instant>, now: Instant, next: Rest<C>) -> Loan {
+    fn end(&mut self, proven: Option<Moment>, now: Moment, next: Rest<C>) -> Loan {
         let Rest::Lent(loan) = std::mem::replace(&mut self.rest, next) else {
             unreachable!("a lease came back to a place that was not lent")
         };
@@ -195,7 +194,7 @@ impl<C> Shelf<C> {
         self.validate_after.store(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(crate) fn is_stale(&self, card: &Card, now: Instant) -> bool {
+    pub(crate) fn is_stale(&self, card: &Card, now: Moment) -> bool {
         let age = now.saturating_duration_since(card.proven_at);
         age.as_nanos() > u128::from(self.validate_after.load(Ordering::Relaxed))
     }
@@ -203,7 +202,7 @@ impl<C> Shelf<C> {
     // ---- borrowers -------------------------------------------------------------------------------------------------
 
     /// Lends the connection on top. `proven`: only one that worked a short time ago.
-    pub(crate) fn lend(&self, now: Instant, location: &'static Location<'static>, proven: bool) -> Lent<C> {
+    pub(crate) fn lend(&self, now: Moment, location: &'static Location<'static>, proven: bool) -> Lent<C> {
         let gate = self.gate.load(Ordering::Acquire);
         if gate & ATTENTION != 0 {
             return Lent::AskLedger;
@@ -224,7 +223,7 @@ impl<C> Shelf<C> {
     }
 
     /// Takes a clean connection back. `proven`: when it last worked, if its borrower used it.
-    pub(crate) fn take_back(&self, held: Held<C>, proven: Option<Instant>, now: Instant) -> Back<C> {
+    pub(crate) fn take_back(&self, held: Held<C>, proven: Option<Moment>, now: Moment) -> Back<C> {
         let gate = self.gate.load(Ordering::Acquire);
         if gate & ATTENTION != 0 {
             return Back::AskLedger(held);
@@ -247,7 +246,7 @@ impl<C> Shelf<C> {
     }
 
     /// Whether a connection that comes back may go straight to the next borrower.
-    pub(crate) fn may_pass_on(&self, seat: &Seat, epoch: u64, proven: Option<Instant>, now: Instant) -> bool {
+    pub(crate) fn may_pass_on(&self, seat: &Seat, epoch: u64, proven: Option<Moment>, now: Moment) -> bool {
         let mut content = self.place(seat.0).content();
         let mut card = *content.card();
         card.proven_at = card.proven_at.max(proven.unwrap_or(card.proven_at));
@@ -255,7 +254,7 @@ impl<C> Shelf<C> {
     }
 
     /// Ends one loan and begins the next.
-    pub(crate) fn pass_on(&self, seat: &Seat, proven: Option<Instant>, now: Instant, next: Loan) -> Loan {
+    pub(crate) fn pass_on(&self, seat: &Seat, proven: Option<Moment>, now: Moment, next: Loan) -> Loan {
         let mut content = self.place(seat.0).content();
         let loan = content.end(proven, now, Rest::Away);
         content.begin(next);
@@ -286,12 +285,12 @@ impl<C> Shelf<C> {
     }
 
     /// The connection has just worked.
-    pub(crate) fn prove(&self, seat: &Seat, now: Instant) {
+    pub(crate) fn prove(&self, seat: &Seat, now: Moment) {
         self.place(seat.0).content().card().proven_at = now;
     }
 
     /// Puts a connection to rest that was in the ledger's hands. `since`: only now; otherwise it goes back to its rest.
-    pub(crate) fn put(&self, held: Held<C>, since: Option<Instant>) {
+    pub(crate) fn put(&self, held: Held<C>, since: Option<Moment>) {
         let Held { seat, connection } = held;
         let mut content = self.place(seat.0).content();
         if let Some(now) = since {
@@ -317,7 +316,7 @@ impl<C> Shelf<C> {
     }
 
     /// Ends a loan: the connection is in the ledger's hands.
-    pub(crate) fn end(&self, seat: &Seat, proven: Option<Instant>, now: Instant) -> Loan {
+    pub(crate) fn end(&self, seat: &Seat, proven: Option<Moment>, now: Moment) -> Loan {
         self.place(seat.0).content().end(proven, now, Rest::Away)
     }
 

@@ -22,12 +22,11 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 pub(crate) use self::report::Snapshot;
 use self::slot::{Phase, Slots};
 pub(crate) use self::task::{Place, Refusal, Task, Tasks};
 use crate::backoff;
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::manage::State;
 use crate::shelf::{Card, Held, Loan, Seat, Shelf};
@@ -50,7 +49,7 @@ pub(crate) struct Ledger<C, W, F> {
     outside: usize,
     outage: Outage<F>,
     /// When the housekeeper comes next, if nobody wakes it.
-    planned: Option<Instant>,
+    planned: Option<Moment>,
     counters: Counters,
 }
 
@@ -67,8 +66,8 @@ pub(crate) enum Mode {
 struct Waiter<W> {
     id: WaiterId,
     handle: W,
-    since: Instant,
-    deadline: Instant,
+    since: Moment,
+    deadline: Moment,
     location: &'static Location<'static>,
 }
 
@@ -82,7 +81,7 @@ pub(crate) struct WaiterId(u64);
 struct Outage<F> {
     failures: u32,
     /// The earliest next attempt.
-    retry_at: Option<Instant>,
+    retry_at: Option<Moment>,
     /// The last failure; gone once an open succeeds.
     last: Option<F>,
     permanent: bool,
@@ -148,7 +147,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Lends an idle connection if one may be lent now and nobody waits for it.
     pub(crate) fn take(
         &mut self,
-        now: Instant,
+        now: Moment,
         location: &'static Location<'static>,
         trust: Trust,
         tasks: &mut Tasks<C, W, F>,
@@ -179,13 +178,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Lends as [`take`](Self::take) does, or puts the caller at the end of the queue and starts what will serve it.
-    pub(crate) fn join(
-        &mut self,
-        now: Instant,
-        caller: Caller,
-        handle: W,
-        tasks: &mut Tasks<C, W, F>,
-    ) -> Join<C, F> {
+    pub(crate) fn join(&mut self, now: Moment, caller: Caller, handle: W, tasks: &mut Tasks<C, W, F>) -> Join<C, F> {
         if self.waiters.is_empty()
             && let Some(held) = self.take(now, caller.location, Trust::Proven, tasks)
         {
@@ -227,8 +220,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         &mut self,
         held: Held<C>,
         state: State,
-        proven: Option<Instant>,
-        now: Instant,
+        proven: Option<Moment>,
+        now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) -> Loan {
         let loan = self.shelf.end(&held.seat, proven, now);
@@ -238,7 +231,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// The first in the queue, for who brings back a connection that is fit to be lent in this epoch; the loan it is then lent
     /// by. `None`: the connection has to be [given back](Self::give_back).
-    pub(crate) fn next(&mut self, epoch: u64, now: Instant) -> Option<(W, Loan)> {
+    pub(crate) fn next(&mut self, epoch: u64, now: Moment) -> Option<(W, Loan)> {
         if self.mode != Mode::Lending || self.epoch != epoch || self.is_oversized() {
             return None;
         }
@@ -248,7 +241,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A connection came to rest on the shelf while something happened that its borrower did not know of.
-    pub(crate) fn tidy(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn tidy(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         for held in self.take_all() {
             match self.retirement(&self.shelf.card(&held.seat), now) {
                 Some(reason) => self.close_in_place(held, reason, now, tasks),
@@ -259,26 +252,20 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A connection that was lent never reached its caller, or turned out unfit before it did: as if it had not been lent.
-    pub(crate) fn undelivered(
-        &mut self,
-        held: Held<C>,
-        state: State,
-        now: Instant,
-        tasks: &mut Tasks<C, W, F>,
-    ) {
+    pub(crate) fn undelivered(&mut self, held: Held<C>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.shelf.undo(&held.seat);
         self.sort(held, state, now, tasks);
     }
 
     /// A borrower wants it closed.
-    pub(crate) fn discard(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
+    pub(crate) fn discard(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) -> Loan {
         let loan = self.shelf.end(&held.seat, None, now);
         self.close_outside(held, CloseReason::Discarded, now, tasks);
         loan
     }
 
     /// A borrower keeps it for good.
-    pub(crate) fn detach(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) -> Loan {
+    pub(crate) fn detach(&mut self, seat: Seat, now: Moment, tasks: &mut Tasks<C, W, F>) -> Loan {
         let loan = self.shelf.end(&seat, None, now);
         self.counters.closed[CloseReason::Detached as usize] += 1;
         self.slots.vacate(seat);
@@ -286,7 +273,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         loan
     }
 
-    fn sort(&mut self, held: Held<C>, state: State, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    fn sort(&mut self, held: Held<C>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
         match state {
             State::Clean => self.settle(held, now, tasks),
             State::Broken => self.close_outside(held, CloseReason::Broken, now, tasks),
@@ -310,8 +297,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         &mut self,
         seat: Seat,
         connection: C,
-        started: Instant,
-        now: Instant,
+        started: Moment,
+        now: Moment,
         chance: f64,
         tasks: &mut Tasks<C, W, F>,
     ) {
@@ -342,7 +329,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         seat: Seat,
         failure: F,
         permanent: bool,
-        now: Instant,
+        now: Moment,
         chance: f64,
         tasks: &mut Tasks<C, W, F>,
     ) {
@@ -357,7 +344,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.pump(now, tasks);
     }
 
-    fn note_failure(&mut self, failure: &F, permanent: bool, now: Instant, chance: f64) {
+    fn note_failure(&mut self, failure: &F, permanent: bool, now: Moment, chance: f64) {
         self.counters.open_failures += 1;
         let failures = self.outage.failures.saturating_add(1);
         self.outage = Outage {
@@ -369,13 +356,13 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Opening was given up because the pool closes.
-    pub(crate) fn open_abandoned(&mut self, seat: Seat, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn open_abandoned(&mut self, seat: Seat, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.slots.vacate(seat);
         self.pump(now, tasks);
     }
 
     /// A check or a reset succeeded.
-    pub(crate) fn healthy(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn healthy(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         match self.slots.at(&held.seat).phase {
             Phase::Resetting { .. } => self.counters.resets += 1,
             _ => self.counters.validated += 1,
@@ -385,7 +372,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A check or a reset failed, or was given up because the pool closes.
-    pub(crate) fn unhealthy(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn unhealthy(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let reason = if self.mode == Mode::Closed {
             CloseReason::PoolClosed
         } else if matches!(self.slots.at(&held.seat).phase, Phase::Resetting { .. }) {
@@ -399,7 +386,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A check or a reset takes long: whoever counted on it may look elsewhere.
-    pub(crate) fn slow(&mut self, seat: &Seat, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn slow(&mut self, seat: &Seat, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let phase = match self.slots.at(seat).phase {
             Phase::Checking { .. } => Phase::Checking { slow: true },
             Phase::Resetting { .. } => Phase::Resetting { slow: true },
@@ -410,7 +397,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A connection has been closed.
-    pub(crate) fn closed(&mut self, place: Place, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn closed(&mut self, place: Place, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.vacate(place);
         self.pump(now, tasks);
     }
@@ -418,7 +405,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// One of the pool's tasks ended without a report, which happens when the runtime ends, or when a connection panics
     /// while it is dropped. The place is free again; the housekeeper, if there still is one, decides what to do with it.
     /// Nothing is started from here: on a runtime that has ended it would end at once and come back here for ever.
-    pub(crate) fn orphaned(&mut self, place: Place, failure: &F, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn orphaned(&mut self, place: Place, failure: &F, now: Moment, tasks: &mut Tasks<C, W, F>) {
         if let Place::Seat(seat) = &place
             && matches!(self.slots.at(seat).phase, Phase::Opening)
         {
@@ -438,7 +425,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     // ---- the pool as a whole -----------------------------------------------------------------------------------
 
     /// Stops lending: callers who wait are refused, idle connections closed, borrowed ones closed when they come back.
-    pub(crate) fn close(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn close(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         if self.mode == Mode::Closed {
             return;
         }
@@ -455,7 +442,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Evicts every connection opened before now and forgets past failures.
-    pub(crate) fn evict_all(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn evict_all(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.epoch += 1;
         self.publish();
         self.outage = Outage { failures: 0, retry_at: None, last: None, permanent: false };
@@ -464,7 +451,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Changes the size. Connections above the new `max` are closed: idle ones now, borrowed ones when they come back.
-    pub(crate) fn resize(&mut self, max: usize, min: usize, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn resize(&mut self, max: usize, min: usize, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.config.max = max;
         self.config.min = min;
         tasks.wake_housekeeper = true;
@@ -488,7 +475,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 /// Who asks, since when and until when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
-    pub(crate) since: Instant,
-    pub(crate) deadline: Instant,
+    pub(crate) since: Moment,
+    pub(crate) deadline: Moment,
     pub(crate) location: &'static Location<'static>,
 }

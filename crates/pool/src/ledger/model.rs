@@ -6,8 +6,6 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::*;
 use crate::shelf::{Back, Lent, Seen};
 use crate::stats::CloseReason;
@@ -41,7 +39,7 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
 #[derive(Clone)]
 struct World {
     ledger: TestLedger,
-    now: Instant,
+    now: Moment,
     lent: Vec<Held<u32>>,
     opening: Vec<Seat>,
     checking: Vec<Held<u32>>,
@@ -52,7 +50,7 @@ struct World {
     next_connection: u32,
     next_handle: u32,
     /// When the housekeeper comes next; `None` when it waits to be woken.
-    due: Option<Instant>,
+    due: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +116,7 @@ const EVENTS: [Event; 27] = [
 
 impl World {
     fn new(config: Config) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut world = Self {
             ledger: Ledger::new(config),
             now,
@@ -136,7 +134,7 @@ impl World {
         world
     }
 
-    fn step<R>(&mut self, decide: impl FnOnce(&mut TestLedger, Instant, &mut TestTasks) -> R) -> R {
+    fn step<R>(&mut self, decide: impl FnOnce(&mut TestLedger, Moment, &mut TestTasks) -> R) -> R {
         let mut tasks = Tasks::new();
         let result = decide(&mut self.ledger, self.now, &mut tasks);
         self.ledger.publish();
@@ -273,7 +271,7 @@ impl World {
     }
 
     fn pass(&mut self, time: Duration) -> bool {
-        self.now += time;
+        self.now = self.now + time;
         if self.due.is_some_and(|due| due <= self.now) {
             self.housekeep();
         }

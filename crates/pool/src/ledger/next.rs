@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 
-use tokio::time::Instant;
-
 use super::slot::Phase;
 use super::task::{Place, Task, Tasks};
 use super::{Ledger, Mode};
+use crate::clock::Moment;
 use crate::shelf::{Card, Held, Seen};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
     /// to lie idle; unless its time is over.
-    pub(super) fn settle(&mut self, held: Held<C>, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(super) fn settle(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let card = self.shelf.card(&held.seat);
         if let Some(reason) = self.retirement(&card, now) {
             self.close_in_place(held, reason, now, tasks);
@@ -40,7 +39,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     ///
     /// A caller counts as served by a connection that is being opened, checked or reset, whoever that was begun for: what
     /// is not needed any more when its turn comes is never begun.
-    pub(super) fn pump(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(super) fn pump(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         while self.mode == Mode::Lending {
             if self.waiters.len() > self.slots.tally().coming() {
                 if let Some(held) = self.shelf.take() {
@@ -62,11 +61,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Whether `min` asks for one more connection. After a permanent failure only callers make the pool try again.
-    fn wants_refill(&self, now: Instant) -> bool {
+    fn wants_refill(&self, now: Moment) -> bool {
         !self.outage.permanent && self.fresh(now) < self.config.min
     }
 
-    fn may_open(&self, now: Instant) -> bool {
+    fn may_open(&self, now: Moment) -> bool {
         let tally = self.slots.tally();
         // After a failure one attempt feels its way before others follow.
         let at_once = if self.outage.failures > 0 { 1 } else { self.config.max_connecting };
@@ -74,7 +73,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Connections that are there or on their way and have not reached their age.
-    pub(super) fn fresh(&self, now: Instant) -> usize {
+    pub(super) fn fresh(&self, now: Moment) -> usize {
         let tally = self.slots.tally();
         if self.slots.first_age().is_none_or(|first| first > now) {
             return tally.open() + tally.opening;
@@ -83,7 +82,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// The failure to tell at once, when asking again so soon cannot help and nobody else can serve.
-    pub(super) fn hopeless(&self, now: Instant) -> Option<F> {
+    pub(super) fn hopeless(&self, now: Moment) -> Option<F> {
         let tally = self.slots.tally();
         let pausing = self.outage.retry_at.is_some_and(|at| at > now);
         if self.outage.permanent && pausing && tally.open() + tally.opening == 0 {
@@ -102,7 +101,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Why a connection must not be lent again.
-    pub(super) fn retirement(&self, card: &Card, now: Instant) -> Option<CloseReason> {
+    pub(super) fn retirement(&self, card: &Card, now: Moment) -> Option<CloseReason> {
         if self.mode != Mode::Lending {
             Some(CloseReason::PoolClosed)
         } else if card.epoch != self.epoch {
@@ -146,7 +145,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
     }
 
-    pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Moment, tasks: &mut Tasks<C, W, F>) {
         for held in self.take_all() {
             self.close_in_place(held, reason, now, tasks);
         }
@@ -157,7 +156,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         &mut self,
         held: Held<C>,
         reason: CloseReason,
-        now: Instant,
+        now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) {
         let Held { seat, connection } = held;
@@ -171,7 +170,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         &mut self,
         held: Held<C>,
         reason: CloseReason,
-        now: Instant,
+        now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) {
         let Held { seat, connection } = held;
@@ -188,7 +187,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         card: &Card,
         connection: C,
         reason: CloseReason,
-        now: Instant,
+        now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) {
         self.counters.closed[reason as usize] += 1;

@@ -2,9 +2,8 @@
 
 use std::panic::Location;
 
-use tokio::time::Instant;
-
 use super::Ledger;
+use crate::clock::Moment;
 use crate::error::AcquirePhase;
 use crate::shelf::Seen;
 use crate::stats::{Borrower, Stats};
@@ -22,14 +21,14 @@ pub(crate) struct Snapshot<F> {
 }
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
-    pub(crate) fn snapshot(&self, now: Instant) -> Snapshot<F> {
+    pub(crate) fn snapshot(&self, now: Moment) -> Snapshot<F> {
         let mut longest_held = self.borrowers(now);
         longest_held.truncate(NAMED);
         Snapshot { stats: self.stats(now), last_failure: self.outage.last.clone(), longest_held }
     }
 
     /// All leases that are out, the longest held first.
-    pub(crate) fn borrowers(&self, now: Instant) -> Vec<Borrower> {
+    pub(crate) fn borrowers(&self, now: Moment) -> Vec<Borrower> {
         let mut borrowers = Vec::new();
         self.shelf.each(|seen| {
             if let Seen::Lent(loan) = seen {
@@ -40,7 +39,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         borrowers
     }
 
-    pub(crate) fn stats(&self, now: Instant) -> Stats {
+    pub(crate) fn stats(&self, now: Moment) -> Stats {
         let tally = self.slots.tally();
         let counters = &self.counters;
         let uses = self.shelf.use_counts();

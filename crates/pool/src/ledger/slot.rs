@@ -1,7 +1,6 @@
 //! The places there are, and what each is used for at the moment.
 
-use tokio::time::Instant;
-
+use crate::clock::Moment;
 use crate::shelf::Seat;
 
 /// What a place is used for at the moment.
@@ -29,13 +28,13 @@ pub(super) struct Slot {
     /// The epoch of the pool in which opening began.
     pub(super) epoch: u64,
     /// When its connection should be replaced.
-    pub(super) aged_at: Option<Instant>,
+    pub(super) aged_at: Option<Moment>,
 }
 
 impl Slot {
     const VACANT: Self = Self { phase: Phase::Vacant, epoch: 0, aged_at: None };
 
-    pub(super) fn is_aged(&self, now: Instant) -> bool {
+    pub(super) fn is_aged(&self, now: Moment) -> bool {
         self.aged_at.is_some_and(|at| at <= now)
     }
 
@@ -102,12 +101,12 @@ pub(super) struct Slots {
     vacant: Vec<usize>,
     tally: Tally,
     /// No connection reaches its age before.
-    first_age: Option<Instant>,
+    first_age: Option<Moment>,
 }
 
 impl Slots {
     /// No connection reaches its age before. `None`: none ever does.
-    pub(super) fn first_age(&self) -> Option<Instant> {
+    pub(super) fn first_age(&self) -> Option<Moment> {
         self.first_age
     }
 
@@ -128,7 +127,7 @@ impl Slots {
         &self.list[seat.0]
     }
 
-    pub(super) fn set_age(&mut self, seat: &Seat, aged_at: Option<Instant>) {
+    pub(super) fn set_age(&mut self, seat: &Seat, aged_at: Option<Moment>) {
         self.list[seat.0].aged_at = aged_at;
         if let Some(at) = aged_at {
             self.first_age = Some(self.first_age.map_or(at, |first| first.min(at)));

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::task::{Refusal, Task, Tasks};
 use super::{Ledger, Mode};
+use crate::clock::Moment;
 use crate::shelf::{Card, Seen};
 use crate::stats::{Borrower, CloseReason};
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Does everything that is due, and says when to come again. `None`: only when woken.
-    pub(crate) fn tick(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) -> Option<Instant> {
+    pub(crate) fn tick(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) -> Option<Moment> {
         if self.mode == Mode::Lending {
             self.slots.look_at_ages();
             self.turn_away(now, tasks);
@@ -26,7 +25,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Tells callers whose time is over what they waited for.
-    fn turn_away(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    fn turn_away(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let mut position = 0;
         while let Some(waiter) = self.waiters.get(position) {
             if waiter.deadline > now {
@@ -42,7 +41,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// Closes what has been idle for too long, coldest first, and never below `min`.
-    fn shrink(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    fn shrink(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let Some(limit) = self.config.idle_timeout else { return };
         let too_long = |card: &Card| now.saturating_duration_since(card.idle_since) >= limit;
         if !self.any_idle(too_long) {
@@ -73,7 +72,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Closes idle connections that have reached their age, once `min` is held by younger ones; until then they are still
     /// lent, and [`pump`](Self::pump) opens their replacements. In a full pool there is no room for a replacement, so one
     /// at a time makes room for its own.
-    pub(super) fn replace_aged(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    pub(super) fn replace_aged(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         if self.config.max_lifetime.is_none() || !self.any_idle(|card| card.is_aged(now)) {
             return;
         }
@@ -90,7 +89,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
     }
 
-    fn find_leaks(&mut self, now: Instant, tasks: &mut Tasks<C, W, F>) {
+    fn find_leaks(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let Some(threshold) = self.config.leak_threshold else { return };
         let shelf = self.shelf.clone();
         shelf.each(|seen| {
@@ -109,7 +108,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     ///
     /// It is never later than the shortest period of the configuration, so that nothing which starts to lie idle, age or
     /// leak after this was computed can be missed, and coming and going connections need not wake anybody.
-    fn next_due(&self, now: Instant) -> Option<Instant> {
+    fn next_due(&self, now: Moment) -> Option<Moment> {
         if self.mode != Mode::Lending {
             return None;
         }
@@ -123,7 +122,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let tally = self.slots.tally();
         let may_shrink = tally.open() + tally.opening > config.min;
         let mut next = shortest.and_then(|period| now.checked_add(period));
-        let mut due = |at: Option<Instant>| {
+        let mut due = |at: Option<Moment>| {
             if let Some(at) = at.filter(|&at| at > now) {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
