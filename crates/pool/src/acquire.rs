@@ -10,9 +10,9 @@ use crate::clock::Moment;
 use crate::error::{AcquireError, AcquireErrorKind, AcquirePhase, Failed};
 use crate::lease::Lease;
 use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId};
-use crate::manage::Manage;
+use crate::manage::{Manage, State};
 use crate::observer;
-use crate::parcel::{Load, Parcel};
+use crate::parcel::{self, Load};
 use crate::shared::{Delivery, Failure, Shared};
 use crate::shelf::{Held, Lent};
 
@@ -88,8 +88,14 @@ impl<M: Manage> Call<'_, M> {
 
     /// A lease of it, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
     fn accept(&self, held: Held<M::Connection>) -> Option<Lease<M>> {
-        let parcel = Parcel::new(Arc::clone(self.shared), held, Duration::ZERO);
-        parcel.inspect().map(|load| self.lease(load, Duration::ZERO))
+        let load = Load { shared: Arc::clone(self.shared), held };
+        match self.shared.state_of(&load.held.connection) {
+            State::Clean => Some(self.lease(load, Duration::ZERO)),
+            state => {
+                parcel::put_back(load, state);
+                None
+            }
+        }
     }
 
     fn receive(

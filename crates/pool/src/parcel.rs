@@ -25,18 +25,6 @@ impl<M: Manage> Parcel<M> {
         Self { load: Some(Load { shared, held }), waited }
     }
 
-    /// What is inside, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
-    pub(crate) fn inspect(mut self) -> Option<Load<M>> {
-        let load = self.load.take()?;
-        match load.shared.state_of(&load.held.connection) {
-            State::Clean => Some(load),
-            state => {
-                put_back(load, state);
-                None
-            }
-        }
-    }
-
     /// What is inside, straight from the pool's hands.
     pub(crate) fn unpack(mut self) -> Option<Load<M>> {
         self.load.take()
@@ -51,7 +39,8 @@ impl<M: Manage> Drop for Parcel<M> {
     }
 }
 
-fn put_back<M: Manage>(load: Load<M>, state: State) {
+/// Gives back what never reached its caller.
+pub(crate) fn put_back<M: Manage>(load: Load<M>, state: State) {
     let Load { shared, held } = load;
     shared.step(|ledger, tasks| ledger.undelivered(held, state, Moment::now(), tasks));
 }

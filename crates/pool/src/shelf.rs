@@ -7,14 +7,14 @@
 //! The [`gate`](Shelf::gate) says whether borrowing and returning may go by here at all. The ledger sets its bit of attention
 //! before it looks at the shelf a last time, and who returns a connection looks at the gate again after putting it there. Both
 //! in one order that all threads agree on, so one of the two sees the other: nobody waits beside a connection that rests
-//! ([Dekker's idea](https://www.cs.utexas.edu/~EWD/transcriptions/EWD01xx/EWD123.html)). `shelf_model` walks all
+//! ([Dekker's idea](https://www.cs.utexas.edu/~EWD/transcriptions/EWD01xx/EWD123.html)). `tests/shelf_model.rs` walks all
 //! interleavings.
 
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, in_this_order};
 
 /// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
 /// is spent by giving it back.
@@ -237,6 +237,7 @@ impl<C> Shelf<C> {
         let loan = content.end(proven, now, Rest::Idle(held.connection));
         drop(content);
         self.push(held.seat.0);
+        in_this_order();
         Back::Rests { loan, tidy: self.gate.load(Ordering::SeqCst) != gate }
     }
 
@@ -266,6 +267,7 @@ impl<C> Shelf<C> {
     /// Opens or shuts the gate. What the caller reads of the shelf afterwards is not missed by who returns a connection.
     pub(crate) fn set_gate(&self, epoch: u64, attention: bool) {
         self.gate.store(epoch << 1 | u64::from(attention), Ordering::SeqCst);
+        in_this_order();
     }
 
     /// Makes sure that there is a place with this number.
@@ -396,7 +398,7 @@ impl<C> Shelf<C> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 impl<C: Clone> Clone for Shelf<C> {
     fn clone(&self) -> Self {
         let copy = Self::new(Duration::from_nanos(self.validate_after.load(Ordering::Relaxed)));
@@ -423,6 +425,9 @@ pub(crate) enum Seen<'a> {
 
 /// The chunk of a place, and where in it.
 fn locate(number: usize) -> (usize, usize) {
+    if number < FIRST_CHUNK {
+        return (0, number);
+    }
     let chunk = (number / FIRST_CHUNK + 1).ilog2() as usize;
     (chunk, number - FIRST_CHUNK * ((1 << chunk) - 1))
 }
