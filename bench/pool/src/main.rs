@@ -7,8 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tokio::sync::Barrier;
 use subjects::Subject;
+use tokio::sync::Barrier;
 
 /// Connections in every pool.
 pub const SIZE: usize = 8;
@@ -100,25 +100,30 @@ type Runner = Box<dyn Fn(Case, u64) -> Round>;
 
 fn runner<S: Subject, F: Future<Output = S> + 'static>(make: impl Fn() -> F + 'static) -> Runner {
     Box::new(move |case, operations| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let pool = runtime.block_on(make());
         runtime.block_on(runtime.spawn(round(pool, case, operations))).expect("a round that ends")
     })
 }
 
+/// What this pool is to be against deadpool, by case: how many times the operations per second.
+const GOALS: [(&str, f64); 3] = [("1 task", 3.0), ("64 tasks, yielding", 1.25), ("512 tasks, yielding", 1.25)];
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let only = |name: &str| arguments.is_empty() || arguments.iter().any(|wanted| name.contains(wanted.as_str()));
-    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
-    let subjects: Vec<(&str, Runner)> =
-        subjects::all().into_iter().filter(|(name, _)| only(name)).collect();
-    println!("{:<22} {:<14} {:>12} {:>9} {:>9} {:>9} {:>8}", "case", "pool", "kops/s", "p50 us", "p99 us", "p99.9 us", "spread");
-    let cases = std::env::var("CASES").unwrap_or_default();
-    for case in CASES.into_iter().filter(|case| case.name.contains(&cases)) {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| *argument != "--json").collect();
+    let only = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
+    let rounds: usize = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15);
+    let subjects: Vec<(&str, Runner)> = subjects::all().into_iter().filter(|(name, _)| only(name)).collect();
+    if !json {
+        println!(
+            "{:<22} {:<10} {:>10} {:>9} {:>9} {:>9} {:>10}",
+            "case", "pool", "kops/s", "p50 us", "p99 us", "p99.9 us", "spread"
+        );
+    }
+    for case in CASES {
         let mut results: Vec<Vec<Round>> = subjects.iter().map(|_| Vec::new()).collect();
         // In turns, so that what else the machine does meets all alike.
         for _ in 0..rounds {
@@ -126,17 +131,48 @@ fn main() {
                 results[at].push(run(case, case.operations));
             }
         }
+        let mut speeds = Vec::new();
         for ((name, _), rounds) in subjects.iter().zip(results) {
-            let at = |part: f64| median(rounds.iter().map(|round| round.waits.value_at_quantile(part) as f64 / 1e3).collect());
-            println!(
-                "{:<22} {name:<14} {:>12.0} {:>9.2} {:>9.2} {:>9.2} {:>8.2}",
-                case.name,
-                median(rounds.iter().map(|round| round.per_second / 1e3).collect()),
-                at(0.5),
-                at(0.99),
-                at(0.999),
-                median(rounds.iter().map(|round| round.spread).collect()),
-            );
+            let of = |value: &dyn Fn(&Round) -> f64| median(rounds.iter().map(value).collect());
+            let wait = |part: f64| of(&|round| round.waits.value_at_quantile(part) as f64 / 1e3);
+            let (speed, spread) = (of(&|round| round.per_second / 1e3), of(&|round| round.spread));
+            speeds.push((*name, speed));
+            let figures = [
+                (speed, "kops/s"),
+                (wait(0.5), "p50 us"),
+                (wait(0.99), "p99 us"),
+                (wait(0.999), "p99.9 us"),
+                (spread, "spread"),
+            ];
+            if json {
+                for (value, unit) in figures {
+                    println!(
+                        r#"{{"bench":"pool","case":"{}","subject":"{name}","value":{value},"unit":"{unit}","n":{}}}"#,
+                        case.name,
+                        rounds.len()
+                    );
+                }
+            } else {
+                let [speed, p50, p99, p999, spread] = figures.map(|(value, _)| value);
+                println!("{:<22} {name:<10} {speed:>10.0} {p50:>9.2} {p99:>9.2} {p999:>9.2} {spread:>10.2}", case.name);
+            }
+        }
+        let speed = |name: &str| speeds.iter().find(|(subject, _)| *subject == name).map(|(_, speed)| *speed);
+        let goal = GOALS.iter().find(|(name, _)| *name == case.name);
+        if let (Some((_, target)), Some(ours), Some(theirs)) = (goal, speed("dbkeep"), speed("deadpool")) {
+            let (ratio, met) = (ours / theirs, ours >= theirs * target);
+            if json {
+                println!(
+                    r#"{{"bench":"pool","case":"{}","goal":"operations per second against deadpool","ratio":{ratio:.3},"target":{target},"met":{met}}}"#,
+                    case.name
+                );
+            } else {
+                println!(
+                    "{:<22} {ratio:.2} x deadpool, wanted {target} x: {}",
+                    "",
+                    if met { "met" } else { "not met" }
+                );
+            }
         }
     }
 }

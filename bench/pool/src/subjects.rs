@@ -11,11 +11,7 @@ pub trait Subject: Clone + Send + Sync + 'static {
 }
 
 pub fn all() -> Vec<(&'static str, Runner)> {
-    vec![
-        ("dbkeep", runner(|| async { ours() })),
-        ("deadpool", runner(|| async { deadpool() })),
-        ("bb8", runner(bb8)),
-    ]
+    vec![("dbkeep", runner(|| async { ours() })), ("deadpool", runner(|| async { deadpool() })), ("bb8", runner(bb8))]
 }
 
 pub struct Nothing;
@@ -63,7 +59,11 @@ impl deadpool::managed::Manager for Nothing {
     async fn create(&self) -> Result<u64, Infallible> {
         Ok(0)
     }
-    async fn recycle(&self, _: &mut u64, _: &deadpool::managed::Metrics) -> deadpool::managed::RecycleResult<Infallible> {
+    async fn recycle(
+        &self,
+        _: &mut u64,
+        _: &deadpool::managed::Metrics,
+    ) -> deadpool::managed::RecycleResult<Infallible> {
         Ok(())
     }
 }
