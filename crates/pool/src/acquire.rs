@@ -1,6 +1,7 @@
 //! What a caller does until it has a connection: takes an idle one, or waits in the queue for whatever comes first.
 
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::clock::Moment;
 use crate::error::{AcquireError, AcquireErrorKind, AcquirePhase, Failed};
 use crate::lease::Lease;
-use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId};
+use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId, Warmth};
 use crate::manage::{Manage, State};
 use crate::observer;
 use crate::parcel::{self, Load};
@@ -21,23 +22,34 @@ struct Call<'a, M: Manage> {
     shared: &'a Arc<Shared<M>>,
     location: &'static Location<'static>,
     started: Moment,
-    limit: Option<Duration>,
+    limit: Limit,
 }
 
-/// Takes a connection, waiting at most `limit`.
+/// How long a caller waits.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    /// Not at all.
+    None,
+    /// As long as the pool is configured to.
+    Configured,
+    /// So long.
+    Of(Duration),
+}
+
+/// Takes a connection, waiting no longer than `limit`.
 pub(crate) async fn acquire<M: Manage>(
     shared: &Arc<Shared<M>>,
-    limit: Duration,
+    limit: Limit,
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
-    let call = Call { shared, location, started: shared.about_now(), limit: Some(limit) };
+    let call = Call { shared, location, started: shared.about_now(), limit };
     if let Some(lease) = call.take_resting(Trust::Proven) {
         return Ok(lease);
     }
     let call = Call { started: Moment::now(), ..call };
     let mut place = loop {
         let (sender, receiver) = oneshot::channel();
-        let caller = Caller { since: call.started, deadline: call.started + limit, location };
+        let caller = Caller { since: call.started, limit: call.limit.time(), location };
         match shared.step(|ledger, tasks| ledger.join(call.started, caller, sender, tasks)) {
             Join::Queued(id) => break QueuePlace { shared, id, receiver, left: false },
             Join::Refused(refusal) => return Err(call.refused(refusal)),
@@ -54,12 +66,34 @@ pub(crate) async fn acquire<M: Manage>(
     call.receive(delivery)
 }
 
+/// Opens connections until there are so many.
+pub(crate) async fn warm_up<M: Manage>(
+    shared: &Arc<Shared<M>>,
+    count: usize,
+    location: &'static Location<'static>,
+) -> Result<(), AcquireError<M::Error>> {
+    let call = Call { shared, location, started: Moment::now(), limit: Limit::None };
+    loop {
+        let mut attempted = pin!(shared.attempted.notified());
+        attempted.as_mut().enable();
+        match shared.step(|ledger, tasks| ledger.warm(count, Moment::now(), tasks)) {
+            Warmth::Warm => return Ok(()),
+            Warmth::Warming => tokio::select! {
+                () = attempted => {}
+                () = shared.until_closing() => {}
+            },
+            Warmth::Failed(failure) => return Err(call.refused(Refusal::OpenFailed(failure))),
+            Warmth::Closed => return Err(call.refused(Refusal::Closed)),
+        }
+    }
+}
+
 /// Takes an idle connection as it is, without waiting.
 pub(crate) fn try_acquire<M: Manage>(
     shared: &Arc<Shared<M>>,
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
-    let call = Call { shared, location, started: Moment::now(), limit: None };
+    let call = Call { shared, location, started: Moment::now(), limit: Limit::None };
     if let Some(lease) = call.take_resting(Trust::AsIs) {
         return Ok(lease);
     }
@@ -70,9 +104,18 @@ pub(crate) fn try_acquire<M: Manage>(
     }
     let kind = match shared.look().mode() {
         Mode::Closed => AcquireErrorKind::Closed,
-        Mode::Lending => AcquireErrorKind::Exhausted,
+        Mode::Lending | Mode::Suspended => AcquireErrorKind::Exhausted,
     };
     Err(call.failed(kind, AcquirePhase::Queue, None, None))
+}
+
+impl Limit {
+    fn time(self) -> Option<Duration> {
+        match self {
+            Self::Of(time) => Some(time),
+            Self::None | Self::Configured => None,
+        }
+    }
 }
 
 impl<M: Manage> Call<'_, M> {
@@ -146,7 +189,11 @@ impl<M: Manage> Call<'_, M> {
         let location = self.location;
         self.shared.tell(|observer| observer.acquire_failed(&observer::AcquireFailed { kind, elapsed, location }));
         let snapshot = self.shared.look().snapshot(now);
-        let failed = Failed { kind, phase, position, limit: self.limit, elapsed };
+        let limit = match self.limit {
+            Limit::Configured => Some(self.shared.config().acquire_timeout),
+            limit => limit.time(),
+        };
+        let failed = Failed { kind, phase, position, limit, elapsed };
         AcquireError::new(Arc::clone(&self.shared.name), failed, failure, now, snapshot)
     }
 }

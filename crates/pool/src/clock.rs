@@ -28,6 +28,11 @@ impl Moment {
         self.0.checked_add(u64::try_from(time.as_nanos()).ok()?).map(Self)
     }
 
+    /// The moment as a number that grows with time and is never 0.
+    pub(crate) fn number(self) -> u64 {
+        self.0.max(1)
+    }
+
     /// A moment of the standard library's clock, seen from `now`.
     pub(crate) fn of(at: std::time::Instant, now: Self) -> Self {
         let age = imp::instant().saturating_duration_since(at);

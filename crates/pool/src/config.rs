@@ -13,7 +13,7 @@ use std::time::Duration;
 /// let config = Config::new().max(20).min(5).acquire_timeout(Duration::from_secs(3));
 /// assert!(config.validate().is_ok());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// The most connections there may be at once, those being opened or closed included, broken ones not. Default 10:
@@ -32,6 +32,9 @@ pub struct Config {
     /// A connection is checked by a round trip before it is lent when its last successful use is longer ago than this.
     /// Default 500 ms: a busy pool never checks.
     pub validate_after: Duration,
+    /// An idle connection is checked by a round trip when it has not been used for so long, so that nothing between here and
+    /// the server forgets it. Default `None`: never.
+    pub keepalive: Option<Duration>,
     /// The longest a check, a reset or a polite close may take. Default 5 s.
     pub validate_timeout: Duration,
     /// The longest opening one connection may take. Default 10 s.
@@ -43,8 +46,22 @@ pub struct Config {
     /// A lease held longer than this is reported to the [`Observer`](crate::Observer) and the log, with the place in the
     /// program that took it. Default `None`: never.
     pub leak_threshold: Option<Duration>,
+    /// What callers get while the server cannot be reached. Default [`WhenDown::Fail`].
+    pub when_down: WhenDown,
     /// How long [`close`](crate::Pool::close) waits for borrowers. Default 10 s.
     pub close_timeout: Duration,
+}
+
+/// What callers get while no connection works and none can be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WhenDown {
+    /// The reason, at once: a program that answers its own callers keeps answering. One attempt after the other goes on, and
+    /// who asks while one is being made hears what comes of it.
+    #[default]
+    Fail,
+    /// A connection as soon as the server is back, or an error once their time is over. While somebody waits, attempts are at
+    /// most a quarter of a second apart. What cannot pass by itself (a wrong password) fails at once all the same.
+    Wait,
 }
 
 impl Default for Config {
@@ -56,11 +73,13 @@ impl Default for Config {
             idle_timeout: Some(Duration::from_secs(300)),
             max_lifetime: Some(Duration::from_secs(3600)),
             validate_after: Duration::from_millis(500),
+            keepalive: None,
             validate_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             max_connecting: 2,
             max_waiters: None,
             leak_threshold: None,
+            when_down: WhenDown::Fail,
             close_timeout: Duration::from_secs(10),
         }
     }
@@ -113,6 +132,20 @@ impl Config {
     #[must_use]
     pub fn validate_after(mut self, age: Duration) -> Self {
         self.validate_after = age;
+        self
+    }
+
+    /// Sets [`keepalive`](Config#structfield.keepalive).
+    #[must_use]
+    pub fn keepalive(mut self, period: impl Into<Option<Duration>>) -> Self {
+        self.keepalive = period.into();
+        self
+    }
+
+    /// Sets [`when_down`](Config#structfield.when_down).
+    #[must_use]
+    pub fn when_down(mut self, policy: WhenDown) -> Self {
+        self.when_down = policy;
         self
     }
 
@@ -180,6 +213,7 @@ impl Config {
         for (setting, limit, never) in [
             ("idle_timeout", self.idle_timeout, "keep idle connections for ever"),
             ("max_lifetime", self.max_lifetime, "keep connections for ever"),
+            ("keepalive", self.keepalive, "check nothing that nobody asks for"),
             ("leak_threshold", self.leak_threshold, "report no leaks"),
         ] {
             if limit.is_some_and(|limit| limit.is_zero()) {

@@ -149,6 +149,11 @@ impl<E: Error + 'static> AcquireError<E> {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match (self.kind(), self.phase()) {
+            (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, AcquirePhase::Queue)
+                if self.stats().suspended =>
+            {
+                "lending is suspended: call resume"
+            }
             (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, AcquirePhase::Queue) => {
                 "look at the borrowers that hold a connection longest, or raise max if the server can take more"
             }
@@ -242,6 +247,9 @@ impl<E: Error + 'static> fmt::Display for AcquireError<E> {
         }
         match (kind, phase) {
             (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, AcquirePhase::Queue) => {
+                if stats.suspended {
+                    f.write_str("lending is suspended, ")?;
+                }
                 write!(f, "{} of {} in use, {} waiting", stats.in_use, stats.max, stats.waiting)?;
                 if let Some(borrower) = longest_held.first() {
                     write!(f, ", longest held {}", Holder(borrower))?;

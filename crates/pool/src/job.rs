@@ -76,7 +76,7 @@ pub(crate) fn open<M: Manage>(shared: &Arc<Shared<M>>, seat: Seat) {
 async fn run_open<M: Manage>(mut job: Job<M>) {
     let shared = Arc::clone(&job.shared);
     let started = Moment::now();
-    let limit = shared.config.connect_timeout;
+    let limit = shared.config().connect_timeout;
     let attempt = async {
         let opened = shared.manager.open().await;
         opened.map_err(|error| {
@@ -98,7 +98,8 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
     let failure = match outcome {
         Outcome::Done(Ok(connection)) => {
             shared.tell(|observer| observer.opened(&observer::Opened { took }));
-            return shared.step(|ledger, tasks| ledger.opened(seat, connection, started, now, fastrand::f64(), tasks));
+            shared.step(|ledger, tasks| ledger.opened(seat, connection, started, now, fastrand::f64(), tasks));
+            return shared.attempted.notify_waiters();
         }
         Outcome::Done(Err((error, permanent))) => OpenFailure::refused(error, permanent, now),
         Outcome::TimedOut => OpenFailure::timed_out(limit, now),
@@ -111,6 +112,7 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
         observer.open_failed(&observer::OpenFailed { error, permanent, took });
     });
     shared.step(|ledger, tasks| ledger.open_failed(seat, failure, permanent, now, fastrand::f64(), tasks));
+    shared.attempted.notify_waiters();
 }
 
 /// Checks or resets a connection, which is then lent, or closed.
@@ -145,7 +147,7 @@ async fn tend<M: Manage>(job: &mut Job<M>, connection: &mut M::Connection, care:
                 Care::Reset => manager.reset(connection).await,
             }
         };
-        let mut work = pin!(bounded(shared.config.validate_timeout, work));
+        let mut work = pin!(bounded(shared.config().validate_timeout, work));
         let mut closing = pin!(shared.until_closing());
         tokio::select! {
             biased;
@@ -201,7 +203,7 @@ pub(crate) fn close<M: Manage>(shared: &Arc<Shared<M>>, place: Place, connection
 async fn run_close<M: Manage>(mut job: Job<M>, connection: M::Connection) {
     let shared = Arc::clone(&job.shared);
     let manager = &shared.manager;
-    match bounded(shared.config.validate_timeout, async { manager.close(connection).await }).await {
+    match bounded(shared.config().validate_timeout, async { manager.close(connection).await }).await {
         Outcome::Done(Ok(())) => {}
         Outcome::Done(Err(error)) => tracing::debug!(pool = &*shared.name, %error, "closing a connection failed"),
         Outcome::TimedOut => tracing::debug!(pool = &*shared.name, "closing a connection took too long: dropped"),

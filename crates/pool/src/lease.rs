@@ -95,16 +95,17 @@ impl<M: Manage> Drop for Lease<M> {
             State::Clean => shared.shelf.take_back(held, proven, now),
             _ => Back::AskLedger(held),
         };
-        let loan = match back {
+        match back {
             Back::Rests { loan, tidy } => {
                 if tidy {
                     shared.step(|ledger, tasks| ledger.tidy(now, tasks));
                 }
-                loan
+                report(&shared, &loan, now);
             }
-            Back::AskLedger(held) => shared.receive(held, state, proven, now),
-        };
-        report(&shared, &loan, now);
+            Back::AskLedger(held) => {
+                shared.receive(held, state, proven, now, |shared, loan| report(shared, loan, now));
+            }
+        }
     }
 }
 

@@ -101,10 +101,10 @@ mod shelf;
 mod stats;
 mod sync;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, WhenDown};
 pub use error::{AcquireError, AcquireErrorKind, AcquirePhase};
 pub use lease::Lease;
 pub use manage::{Manage, State};
 pub use observer::{AcquireFailed, Acquired, CareFailed, Closed, Observer, OpenFailed, Opened};
 pub use pool::{Builder, Pool};
-pub use stats::{Borrower, CloseReason, Stats};
+pub use stats::{Borrower, CloseReason, Health, Stats};

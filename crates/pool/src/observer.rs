@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::error::AcquireErrorKind;
-use crate::stats::{Borrower, CloseReason};
+use crate::stats::{Borrower, CloseReason, Health};
 
 /// Hears what happens in a pool. Every method defaults to nothing.
 ///
@@ -25,6 +25,8 @@ pub trait Observer: Send + Sync + 'static {
     fn open_failed(&self, event: &OpenFailed<'_>) {}
     /// A connection left the pool.
     fn closed(&self, event: &Closed) {}
+    /// It stands otherwise with the other side than before.
+    fn health_changed(&self, before: Health, now: Health) {}
     /// A check or a reset failed; the connection is closed next.
     fn care_failed(&self, event: &CareFailed<'_>) {}
     /// A lease has been out for longer than the leak threshold.

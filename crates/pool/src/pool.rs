@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::acquire;
+use crate::acquire::{self, Limit};
 use crate::clock::Moment;
 use crate::config::{Config, ConfigError};
 use crate::error::AcquireError;
@@ -72,7 +72,7 @@ impl<M: Manage> Pool<M> {
     /// Safe at any moment. What was begun for the caller (opening, a check) goes on and serves the next one.
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = Result<Lease<M>, AcquireError<M::Error>>> + Send {
-        acquire::acquire(&self.shared, self.shared.config.acquire_timeout, Location::caller())
+        acquire::acquire(&self.shared, Limit::Configured, Location::caller())
     }
 
     /// As [`acquire`](Self::acquire), with this time limit instead of the configured one.
@@ -85,7 +85,7 @@ impl<M: Manage> Pool<M> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<Lease<M>, AcquireError<M::Error>>> + Send {
-        acquire::acquire(&self.shared, limit, Location::caller())
+        acquire::acquire(&self.shared, Limit::Of(limit), Location::caller())
     }
 
     /// Takes an idle connection without waiting for anything, so without the check that a connection idle for longer than
@@ -124,22 +124,65 @@ impl<M: Manage> Pool<M> {
         &self.shared.manager
     }
 
-    /// The settings the pool was created with; [`stats`](Self::stats) has the present `max` and `min`.
+    /// The settings at this moment.
     #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.shared.config
+    pub fn config(&self) -> Config {
+        self.shared.config()
     }
 
-    /// Changes `max` and `min`. Connections that are too many are closed: idle ones now, the coldest first, borrowed ones
-    /// when they come back.
+    /// Changes `max` and `min`; otherwise as [`reconfigure`](Self::reconfigure).
     ///
     /// # Errors
     ///
     /// Sizes that make no sense; nothing is changed then.
     pub fn resize(&self, max: usize, min: usize) -> Result<(), ConfigError> {
-        self.shared.config.sizes(max, min)?;
-        self.shared.step(|ledger, tasks| ledger.resize(max, min, Moment::now(), tasks));
-        Ok(())
+        self.change(|config| config.max(max).min(min))
+    }
+
+    /// Changes the settings of the running pool. Connections above the new `max` are closed: idle ones now, the coldest first,
+    /// borrowed ones when they come back. A new `max_lifetime` holds for connections opened from now on, new time limits for
+    /// what begins from now on; the rest holds at once.
+    ///
+    /// # Errors
+    ///
+    /// Settings that make no sense together; nothing is changed then.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        self.change(|_| config)
+    }
+
+    fn change(&self, change: impl FnOnce(Config) -> Config) -> Result<(), ConfigError> {
+        self.shared.step(|ledger, tasks| {
+            let config = change(*ledger.config());
+            config.validate()?;
+            ledger.reconfigure(config, Moment::now(), tasks);
+            Ok(())
+        })
+    }
+
+    /// Stops lending, for example while the server is maintained: who asks waits, until [`resume`](Self::resume) or the end of
+    /// its time. Leases that are out stay out.
+    pub fn suspend(&self) {
+        self.shared.step(|ledger, _| ledger.suspend());
+    }
+
+    /// Lends again after [`suspend`](Self::suspend), first to those who have waited.
+    pub fn resume(&self) {
+        self.shared.step(|ledger, tasks| ledger.resume(Moment::now(), tasks));
+    }
+
+    /// Opens connections until there are `count` (at most `max`), and returns when they are there: for the time before the
+    /// first caller. Those above `min` are closed again when they have been idle for `idle_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The first failure to open, or [`Closed`](crate::AcquireErrorKind::Closed).
+    ///
+    /// # Cancellation
+    ///
+    /// Only the waiting ends; the connections are opened all the same.
+    #[track_caller]
+    pub fn warm_up(&self, count: usize) -> impl Future<Output = Result<(), AcquireError<M::Error>>> + Send {
+        acquire::warm_up(&self.shared, count, Location::caller())
     }
 
     /// Replaces every connection there is, for example after a failover: idle ones are closed now, borrowed ones when they
@@ -157,7 +200,7 @@ impl<M: Manage> Pool<M> {
     ///
     /// The pool is closed from the first poll on; only the waiting ends.
     pub async fn close(&self) -> Vec<Borrower> {
-        self.close_within(self.shared.config.close_timeout).await
+        self.close_within(self.shared.config().close_timeout).await
     }
 
     /// As [`close`](Self::close), waiting at most `limit`.

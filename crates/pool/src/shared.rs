@@ -28,7 +28,6 @@ pub(crate) type Work<M> = Tasks<<M as Manage>::Connection, Waiter<M>, Failure<M>
 pub(crate) struct Shared<M: Manage> {
     pub(crate) manager: M,
     pub(crate) name: Arc<str>,
-    pub(crate) config: Config,
     pub(crate) runtime: Handle,
     pub(crate) housekeeper: Arc<Notify>,
     observer: Option<Arc<dyn Observer>>,
@@ -37,6 +36,8 @@ pub(crate) struct Shared<M: Manage> {
     pub(crate) shelf: Arc<Shelf<M::Connection>>,
     closing: watch::Sender<bool>,
     drained: Notify,
+    /// An attempt to open has ended.
+    pub(crate) attempted: Notify,
 }
 
 impl<M: Manage> Shared<M> {
@@ -47,7 +48,7 @@ impl<M: Manage> Shared<M> {
         runtime: Handle,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
-        let ledger = Ledger::new(config.clone());
+        let ledger = Ledger::new(config);
         Self {
             manager,
             name,
@@ -56,9 +57,9 @@ impl<M: Manage> Shared<M> {
             observer,
             shelf: Arc::clone(ledger.shelf()),
             ledger: Mutex::new(ledger),
-            config,
             closing: watch::Sender::new(false),
             drained: Notify::new(),
+            attempted: Notify::new(),
         }
     }
 
@@ -70,32 +71,38 @@ impl<M: Manage> Shared<M> {
     /// One step of the ledger under the lock, and then what it asks for, outside.
     pub(crate) fn step<R>(self: &Arc<Self>, decide: impl FnOnce(&mut Book<M>, &mut Work<M>) -> R) -> R {
         let mut tasks = Tasks::new();
-        let (result, drained) = {
+        let (result, drained, news) = {
             let mut ledger = self.look();
             let result = decide(&mut ledger, &mut tasks);
             ledger.publish();
-            (result, ledger.is_drained())
+            (result, ledger.is_drained(), ledger.news())
         };
         if drained {
             self.drained.notify_waiters();
         }
-        if tasks.wake_housekeeper {
-            self.housekeeper.notify_one();
+        if let Some((before, now)) = news {
+            tracing::info!(pool = &*self.name, %before, %now, "the pool's view of the other side has changed");
+            self.tell(|observer| observer.health_changed(before, now));
         }
-        for task in tasks {
-            self.carry_out(task);
-        }
+        tasks.carry_out(|task| self.carry_out(task), || self.housekeeper.notify_one());
         result
     }
 
-    /// Takes a connection back that cannot simply lie down: for the first in the queue, in most cases.
+    /// The settings at this moment.
+    pub(crate) fn config(&self) -> Config {
+        *self.look().config()
+    }
+
+    /// Takes a connection back that cannot simply lie down: for the first in the queue, in most cases. `report` hears of the
+    /// loan that ends.
     pub(crate) fn receive(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         held: Held<M::Connection>,
         state: State,
         proven: Option<Moment>,
         now: Moment,
-    ) -> Loan {
+        report: impl FnOnce(&Self, &Loan),
+    ) {
         let epoch = self.shelf.epoch();
         if state == State::Clean && self.shelf.may_pass_on(&held.seat, epoch, proven, now) {
             // Nothing but the queue changes, so the ledger is locked for that alone.
@@ -106,12 +113,14 @@ impl<M: Manage> Shared<M> {
                 next
             };
             if let Some((waiter, next)) = next {
-                let loan = self.shelf.pass_on(&held.seat, proven, now, next);
-                drop(waiter.send(Ok(Parcel::new(Arc::clone(self), held, next.waited))));
-                return loan;
+                report(&self, &self.shelf.pass_on(&held.seat, proven, now, next));
+                // What this lease held of the pool goes along: no count is touched that all borrowers share.
+                drop(waiter.send(Ok(Parcel::new(self, held, next.waited))));
+                return;
             }
         }
-        self.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks))
+        let loan = self.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks));
+        report(&self, &loan);
     }
 
     fn carry_out(self: &Arc<Self>, task: Task<M::Connection, Waiter<M>, Failure<M>>) {

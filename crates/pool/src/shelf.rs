@@ -94,7 +94,9 @@ pub(crate) struct UseCounts {
     pub(crate) used: Duration,
 }
 
+/// Of its own cache lines: neighbours have other borrowers.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Place<C> {
     /// The next lower place of the stack, plus one; 0: the last.
     below: AtomicU32,
@@ -151,15 +153,22 @@ const CHUNKS: usize = 14;
 /// Set in the gate while the ledger wants to see every connection that comes back.
 const ATTENTION: u64 = 1;
 
+/// What is written all the time, apart from what is only read: in cache lines of its own, two because processors fetch pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
 /// Connections at rest.
 #[derive(Debug)]
 pub(crate) struct Shelf<C> {
     /// The epoch, and [`ATTENTION`] in the lowest bit.
     gate: AtomicU64,
     /// A tag in the upper half; in the lower the place on top, plus one.
-    top: AtomicU64,
+    top: Apart<AtomicU64>,
     /// In nanoseconds.
     validate_after: AtomicU64,
+    /// When the other side last gave reason for doubt, as a [number](Moment::number); 0: never.
+    doubted_at: AtomicU64,
     chunks: [OnceLock<Box<[Place<C>]>>; CHUNKS],
 }
 
@@ -182,8 +191,9 @@ impl<C> Shelf<C> {
     pub(crate) fn new(validate_after: Duration) -> Self {
         let shelf = Self {
             gate: AtomicU64::new(0),
-            top: AtomicU64::new(0),
+            top: Apart(AtomicU64::new(0)),
             validate_after: AtomicU64::new(0),
+            doubted_at: AtomicU64::new(0),
             chunks: [const { OnceLock::new() }; CHUNKS],
         };
         shelf.set_validate_after(validate_after);
@@ -194,9 +204,16 @@ impl<C> Shelf<C> {
         self.validate_after.store(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Makes every connection that has not proved to work since then one to be checked before it is lent.
+    pub(crate) fn doubt(&self, now: Moment) {
+        self.doubted_at.store(now.number(), Ordering::Relaxed);
+    }
+
+    /// Whether a connection has to be checked before it is lent.
     pub(crate) fn is_stale(&self, card: &Card, now: Moment) -> bool {
         let age = now.saturating_duration_since(card.proven_at);
         age.as_nanos() > u128::from(self.validate_after.load(Ordering::Relaxed))
+            || card.proven_at.number() < self.doubted_at.load(Ordering::Relaxed)
     }
 
     // ---- borrowers -------------------------------------------------------------------------------------------------
@@ -365,11 +382,11 @@ impl<C> Shelf<C> {
 
     fn push(&self, number: usize) {
         let place = self.place(number);
-        let mut top = self.top.load(Ordering::Relaxed);
+        let mut top = self.top.0.load(Ordering::Relaxed);
         loop {
             place.below.store(top as u32, Ordering::Relaxed);
             let next = tagged(top, number as u32 + 1);
-            match self.top.compare_exchange_weak(top, next, Ordering::SeqCst, Ordering::Relaxed) {
+            match self.top.0.compare_exchange_weak(top, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(changed) => top = changed,
             }
@@ -377,12 +394,12 @@ impl<C> Shelf<C> {
     }
 
     fn pop(&self) -> Option<usize> {
-        let mut top = self.top.load(Ordering::SeqCst);
+        let mut top = self.top.0.load(Ordering::SeqCst);
         loop {
             let number = (top as u32).checked_sub(1)? as usize;
             // Of a place that somebody else takes now, this is not true any more; the tag shows it.
             let below = self.place(number).below.load(Ordering::Relaxed);
-            match self.top.compare_exchange_weak(top, tagged(top, below), Ordering::SeqCst, Ordering::SeqCst) {
+            match self.top.0.compare_exchange_weak(top, tagged(top, below), Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return Some(number),
                 Err(changed) => top = changed,
             }
@@ -402,8 +419,9 @@ impl<C> Shelf<C> {
 impl<C: Clone> Clone for Shelf<C> {
     fn clone(&self) -> Self {
         let copy = Self::new(Duration::from_nanos(self.validate_after.load(Ordering::Relaxed)));
+        copy.doubted_at.store(self.doubted_at.load(Ordering::Relaxed), Ordering::Relaxed);
         copy.gate.store(self.gate.load(Ordering::Relaxed), Ordering::Relaxed);
-        copy.top.store(self.top.load(Ordering::Relaxed), Ordering::Relaxed);
+        copy.top.0.store(self.top.0.load(Ordering::Relaxed), Ordering::Relaxed);
         for (chunk, places) in self.chunks.iter().enumerate() {
             if let Some(places) = places.get() {
                 let place = |place: &Place<C>| Place {

@@ -87,6 +87,39 @@ pub(crate) struct Counters {
     pub(crate) open_total: Duration,
 }
 
+/// How it stands with the other side, from what the pool's connections have met with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// Nothing speaks against it.
+    #[default]
+    Up,
+    /// Something failed: every idle connection is checked before it is lent, until one proves that the other side works.
+    Suspect,
+    /// No connection works and opening fails.
+    Down,
+    /// As `Down`, and one attempt is being made.
+    HalfOpen,
+}
+
+impl Health {
+    /// As a metric label: `up`, `suspect`, `down` or `half_open`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
 /// The numbers of a pool at one moment, all taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -113,6 +146,10 @@ pub struct Stats {
     pub oldest_wait: Option<Duration>,
     /// Failed attempts to open since the last one that succeeded.
     pub failures_in_a_row: u32,
+    /// How it stands with the other side.
+    pub health: Health,
+    /// Whether lending is [suspended](crate::Pool::suspend).
+    pub suspended: bool,
 
     /// Leases handed out.
     pub acquired: u64,

@@ -7,7 +7,7 @@ mod common;
 use std::error::Error;
 
 use common::*;
-use dbkeep_pool::{AcquireErrorKind, AcquirePhase, Config, Pool};
+use dbkeep_pool::{AcquireErrorKind, AcquirePhase, Config, Health, Pool, WhenDown};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
@@ -123,17 +123,93 @@ async fn an_open_that_fails_is_told_when_nobody_else_can_serve() {
         (AcquireErrorKind::OpenFailed, seconds(0), true)
     );
 
-    // Whoever asks again and again asks the server only as often as the pause allows.
+    // Whoever asks again and again is told at once, and asks the server only as often as the pause allows.
     while before.elapsed() < seconds(10) {
+        let asked = Instant::now();
         assert_eq!(pool.acquire().await.unwrap_err().kind(), AcquireErrorKind::OpenFailed);
+        assert_eq!(asked.elapsed(), seconds(0));
+        assert_eq!(pool.stats().health, Health::Down);
+        pass(millis(10)).await;
     }
     assert!(world.open.calls() < 25, "{} attempts in ten seconds", world.open.calls());
 
-    // When the server is back, whoever waits is served after the pause at the latest.
+    // When the server is back, whoever asks is served after the pause at the latest.
     world.open.set(Step::Ok);
     let back = Instant::now();
+    while pool.acquire().await.is_err() {
+        pass(millis(10)).await;
+    }
+    assert!(back.elapsed() <= millis(1260), "{:?}", back.elapsed());
+    assert_eq!(pool.stats().health, Health::Up);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_wait_is_served_a_quarter_of_a_second_after_the_server_is_back() {
+    let world = World::new();
+    world.open.set(Step::Fails);
+    let pool = world.pool(lazy(2).when_down(WhenDown::Wait));
+    // Nobody waits, and the pauses grow to a second.
+    for _ in 0..8 {
+        let error = pool.acquire_within(millis(1)).await.unwrap_err();
+        assert!(error.is_timeout() && error.open_error().is_some(), "{error}");
+        pass(seconds(2)).await;
+    }
+    let waiters: Vec<_> = (0..10)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.acquire().await.map(|_| Instant::now()) })
+        })
+        .collect();
+    pass(seconds(5)).await;
+    assert_eq!((pool.stats().waiting, pool.stats().in_use), (10, 0));
+    let calls = world.open.calls();
+    pass(seconds(10)).await;
+    let attempts = world.open.calls() - calls;
+    assert!((40..=70).contains(&attempts), "{attempts} attempts in ten seconds");
+    world.open.set(Step::Ok);
+    let back = Instant::now();
+    for waiter in waiters {
+        let served = waiter.await.unwrap().unwrap();
+        assert!(served - back <= millis(250), "{:?}", served - back);
+    }
+    assert_eq!(world.open.calls() - calls - attempts, 2, "no storm");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_pass_is_told_at_once_also_to_who_may_wait() {
+    let world = World::new();
+    world.open.set(Step::FailsForGood);
+    let pool = world.pool(lazy(2).when_down(WhenDown::Wait));
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let error = pool.acquire().await.unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (AcquireErrorKind::OpenFailed, false));
+        assert_eq!(asked.elapsed(), seconds(0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_every_idle_connection_is_checked_once() {
+    let world = World::new();
+    let pool = world.pool(lazy(3));
+    let leases = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    pass(millis(1)).await;
+    let [mut broken, one, other] = leases;
+    drop((one, other));
+    assert_eq!(pool.stats().health, Health::Up);
+    pass(millis(1)).await;
+    broken.break_it();
+    drop(broken);
+    assert_eq!(pool.stats().health, Health::Suspect);
+    pass(millis(1)).await;
+    // Both have worked a moment ago, but before the failure.
+    let one = pool.acquire().await.unwrap();
+    assert_eq!((world.check.calls(), pool.stats().health), (1, Health::Up));
+    let other = pool.acquire().await.unwrap();
+    assert_eq!(world.check.calls(), 2);
+    drop((one, other));
     drop(pool.acquire().await.unwrap());
-    assert!(back.elapsed() <= millis(1250), "{:?}", back.elapsed());
+    assert_eq!(world.check.calls(), 2, "and no more than once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,6 +222,7 @@ async fn an_open_that_hangs_or_panics_says_so() {
     assert!(error.source().is_none());
 
     world.open.set(Step::Panics);
+    pass(seconds(2)).await;
     let error = pool.acquire().await.unwrap_err();
     assert_eq!(
         error.to_string(),

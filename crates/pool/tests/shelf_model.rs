@@ -31,6 +31,10 @@ mod clock {
     pub(crate) struct Moment(pub(crate) u64);
 
     impl Moment {
+        pub(crate) fn number(self) -> u64 {
+            self.0
+        }
+
         pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
             Duration::from_nanos(self.0.saturating_sub(earlier.0))
         }

@@ -27,10 +27,10 @@ use self::slot::{Phase, Slots};
 pub(crate) use self::task::{Place, Refusal, Task, Tasks};
 use crate::backoff;
 use crate::clock::Moment;
-use crate::config::Config;
+use crate::config::{Config, WhenDown};
 use crate::manage::State;
 use crate::shelf::{Card, Held, Loan, Seat, Shelf};
-use crate::stats::{CloseReason, Counters};
+use crate::stats::{CloseReason, Counters, Health};
 
 /// The state of a pool of connections `C`, with waiting callers `W` and open failures `F`.
 #[derive(Debug)]
@@ -48,6 +48,12 @@ pub(crate) struct Ledger<C, W, F> {
     /// Broken connections that are being closed outside any slot.
     outside: usize,
     outage: Outage<F>,
+    /// Something failed, and nothing has worked since.
+    suspecting: bool,
+    /// The health that was last told.
+    told: Health,
+    /// How many connections are wanted once, above `min`.
+    warm_to: usize,
     /// When the housekeeper comes next, if nobody wakes it.
     planned: Option<Moment>,
     counters: Counters,
@@ -57,6 +63,8 @@ pub(crate) struct Ledger<C, W, F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Lending,
+    /// Callers wait; what comes back rests.
+    Suspended,
     Closed,
 }
 
@@ -85,6 +93,19 @@ struct Outage<F> {
     /// The last failure; gone once an open succeeds.
     last: Option<F>,
     permanent: bool,
+}
+
+impl<F> Outage<F> {
+    const NONE: Self = Self { failures: 0, retry_at: None, last: None, permanent: false };
+}
+
+/// How far warming up has come.
+#[derive(Debug)]
+pub(crate) enum Warmth<F> {
+    Warm,
+    Warming,
+    Failed(F),
+    Closed,
 }
 
 /// How much a caller wants proven before an idle connection is lent.
@@ -117,7 +138,10 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             waiters: VecDeque::new(),
             next_waiter: 0,
             outside: 0,
-            outage: Outage { failures: 0, retry_at: None, last: None, permanent: false },
+            outage: Outage::NONE,
+            suspecting: false,
+            told: Health::Up,
+            warm_to: 0,
             planned: None,
             counters: Counters::default(),
         }
@@ -125,6 +149,34 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     pub(crate) fn mode(&self) -> Mode {
         self.mode
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How it stands with the other side.
+    pub(crate) fn health(&self) -> Health {
+        let tally = self.slots.tally();
+        match (self.outage.failures, tally.open()) {
+            (1.., 0) if tally.opening > 0 => Health::HalfOpen,
+            (1.., 0) => Health::Down,
+            (0, _) if !self.suspecting => Health::Up,
+            _ => Health::Suspect,
+        }
+    }
+
+    /// How it stood and how it stands, if that is news.
+    pub(crate) fn news(&mut self) -> Option<(Health, Health)> {
+        let now = self.health();
+        let before = std::mem::replace(&mut self.told, now);
+        (before != now).then_some((before, now))
+    }
+
+    /// Something failed that may concern every connection: each is checked before it is lent.
+    fn suspect(&mut self, now: Moment) {
+        self.suspecting = true;
+        self.shelf.doubt(now);
     }
 
     /// Where connections rest.
@@ -184,7 +236,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         {
             return Join::Lent(held);
         }
-        if self.mode != Mode::Lending {
+        if self.mode == Mode::Closed {
             return Join::Refused(Refusal::Closed);
         }
         if let Some(failure) = self.hopeless(now) {
@@ -197,7 +249,12 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         let id = WaiterId(self.next_waiter);
         self.next_waiter += 1;
-        let Caller { since, deadline, location } = caller;
+        let Caller { since, limit, location } = caller;
+        let deadline = since + limit.unwrap_or(self.config.acquire_timeout);
+        if self.config.when_down == WhenDown::Wait && !self.outage.permanent {
+            let soon = now + backoff::LONGEST_AWAITED;
+            self.outage.retry_at = self.outage.retry_at.map(|at| at.min(soon));
+        }
         self.waiters.push_back(Waiter { id, handle, since, deadline, location });
         tasks.wake_housekeeper |= self.planned.is_none_or(|planned| deadline < planned);
         self.publish();
@@ -275,8 +332,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     fn sort(&mut self, held: Held<C>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
         match state {
-            State::Clean => self.settle(held, now, tasks),
-            State::Broken => self.close_outside(held, CloseReason::Broken, now, tasks),
+            State::Clean => self.settle(held, Some(now), now, tasks),
+            State::Broken => {
+                self.suspect(now);
+                self.close_outside(held, CloseReason::Broken, now, tasks);
+            }
             State::NeedsReset => {
                 match self.retirement(&self.shelf.card(&held.seat), now) {
                     Some(reason) => self.close_in_place(held, reason, now, tasks),
@@ -304,7 +364,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     ) {
         self.counters.opened += 1;
         self.counters.open_total += now.saturating_duration_since(started);
-        self.outage = Outage { failures: 0, retry_at: None, last: None, permanent: false };
+        self.outage = Outage::NONE;
+        self.suspecting = false;
         let lifetime = self.config.max_lifetime.map(|most| most - (most / 10).mul_f64(chance.clamp(0.0, 1.0)));
         let aged_at = lifetime.and_then(|lifetime| now.checked_add(lifetime));
         let card = Card {
@@ -318,7 +379,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         };
         self.slots.set_age(&seat, aged_at);
         self.shelf.welcome(&seat, card);
-        self.settle(Held { seat, connection }, now, tasks);
+        self.settle(Held { seat, connection }, Some(now), now, tasks);
         self.replace_aged(now, tasks);
         self.pump(now, tasks);
     }
@@ -334,10 +395,14 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         tasks: &mut Tasks<C, W, F>,
     ) {
         self.note_failure(&failure, permanent, now, chance);
+        if !permanent {
+            self.suspect(now);
+        }
+        self.warm_to = 0;
         self.slots.vacate(seat);
         let tally = self.slots.tally();
         let nobody_else = tally.open() == 0 && (permanent || tally.opening == 0);
-        if nobody_else {
+        if nobody_else && (permanent || self.config.when_down == WhenDown::Fail) {
             self.counters.refused += self.waiters.len() as u64;
             self.refuse_all(&Refusal::OpenFailed(failure), tasks);
         }
@@ -347,9 +412,10 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     fn note_failure(&mut self, failure: &F, permanent: bool, now: Moment, chance: f64) {
         self.counters.open_failures += 1;
         let failures = self.outage.failures.saturating_add(1);
+        let awaited = self.config.when_down == WhenDown::Wait && !self.waiters.is_empty();
         self.outage = Outage {
             failures,
-            retry_at: Some(now + backoff::pause(failures, permanent, chance)),
+            retry_at: Some(now + backoff::pause(failures, permanent, awaited, chance)),
             last: Some(failure.clone()),
             permanent,
         };
@@ -363,12 +429,19 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// A check or a reset succeeded.
     pub(crate) fn healthy(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
-        match self.slots.at(&held.seat).phase {
-            Phase::Resetting { .. } => self.counters.resets += 1,
-            _ => self.counters.validated += 1,
-        }
+        self.suspecting = false;
         self.shelf.prove(&held.seat, now);
-        self.settle(held, now, tasks);
+        match self.slots.at(&held.seat).phase {
+            Phase::Resetting { .. } => {
+                self.counters.resets += 1;
+                self.settle(held, Some(now), now, tasks);
+            }
+            _ => {
+                self.counters.validated += 1;
+                // A check is no use: it goes on resting as long as it has.
+                self.settle(held, None, now, tasks);
+            }
+        }
     }
 
     /// A check or a reset failed, or was given up because the pool closes.
@@ -382,6 +455,9 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             self.counters.validation_failures += 1;
             CloseReason::CheckFailed
         };
+        if self.mode != Mode::Closed {
+            self.suspect(now);
+        }
         self.close_outside(held, reason, now, tasks);
     }
 
@@ -445,15 +521,48 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn evict_all(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.epoch += 1;
         self.publish();
-        self.outage = Outage { failures: 0, retry_at: None, last: None, permanent: false };
+        self.outage = Outage::NONE;
         self.close_all_idle(CloseReason::Evicted, now, tasks);
         self.pump(now, tasks);
     }
 
-    /// Changes the size. Connections above the new `max` are closed: idle ones now, borrowed ones when they come back.
-    pub(crate) fn resize(&mut self, max: usize, min: usize, now: Moment, tasks: &mut Tasks<C, W, F>) {
-        self.config.max = max;
-        self.config.min = min;
+    /// Stops lending until [`resume`](Self::resume): callers wait, and what comes back rests.
+    pub(crate) fn suspend(&mut self) {
+        if self.mode == Mode::Lending {
+            self.mode = Mode::Suspended;
+        }
+    }
+
+    /// Lends again, to those who waited first.
+    pub(crate) fn resume(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        if self.mode == Mode::Suspended {
+            self.mode = Mode::Lending;
+            tasks.wake_housekeeper = true;
+            self.tidy(now, tasks);
+        }
+    }
+
+    /// Asks for so many connections at least, this once.
+    pub(crate) fn warm(&mut self, count: usize, now: Moment, tasks: &mut Tasks<C, W, F>) -> Warmth<F> {
+        let count = count.min(self.config.max);
+        if self.mode == Mode::Closed {
+            return Warmth::Closed;
+        }
+        if self.fresh(now) - self.slots.tally().opening >= count {
+            return Warmth::Warm;
+        }
+        if let Some(failure) = self.outage.last.clone().filter(|_| self.outage.retry_at.is_some_and(|at| at > now)) {
+            return Warmth::Failed(failure);
+        }
+        self.warm_to = self.warm_to.max(count);
+        self.pump(now, tasks);
+        Warmth::Warming
+    }
+
+    /// Changes the settings. Connections above the new `max` are closed: idle ones now, borrowed ones when they come back.
+    pub(crate) fn reconfigure(&mut self, config: Config, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        self.config = config;
+        self.shelf.set_validate_after(config.validate_after);
         tasks.wake_housekeeper = true;
         self.publish();
         let mut idle = self.take_all();
@@ -476,6 +585,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) since: Moment,
-    pub(crate) deadline: Moment,
+    /// None: as configured.
+    pub(crate) limit: Option<Duration>,
     pub(crate) location: &'static Location<'static>,
 }

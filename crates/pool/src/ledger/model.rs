@@ -29,6 +29,9 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
             next_waiter: self.next_waiter,
             outside: self.outside,
             outage: self.outage.clone(),
+            suspecting: self.suspecting,
+            told: self.told,
+            warm_to: self.warm_to,
             planned: self.planned,
             counters: self.counters.clone(),
         }
@@ -81,10 +84,13 @@ enum Event {
     Evict,
     Shrink,
     Grow,
+    Warm,
+    Suspend,
+    Resume,
     ClosePool,
 }
 
-const EVENTS: [Event; 27] = [
+const EVENTS: [Event; 30] = [
     Event::Acquire,
     Event::TryAcquire,
     Event::ReturnClean,
@@ -111,6 +117,9 @@ const EVENTS: [Event; 27] = [
     Event::Evict,
     Event::Shrink,
     Event::Grow,
+    Event::Warm,
+    Event::Suspend,
+    Event::Resume,
     Event::ClosePool,
 ];
 
@@ -138,10 +147,13 @@ impl World {
         let mut tasks = Tasks::new();
         let result = decide(&mut self.ledger, self.now, &mut tasks);
         self.ledger.publish();
-        if tasks.wake_housekeeper {
+        let mut all = Vec::new();
+        let mut woken = false;
+        tasks.carry_out(|task| all.push(task), || woken = true);
+        if woken {
             self.due = Some(self.now);
         }
-        for task in tasks {
+        for task in all {
             match task {
                 Task::Deliver { waiter, held, .. } => {
                     self.answered(waiter);
@@ -181,7 +193,7 @@ impl World {
                 }
                 let handle = self.next_handle;
                 self.next_handle += 1;
-                let caller = Caller { since: self.now, deadline: self.now + PATIENCE, location };
+                let caller = Caller { since: self.now, limit: Some(PATIENCE), location };
                 match self.step(|ledger, now, tasks| ledger.join(now, caller, handle, tasks)) {
                     Join::Lent(held) => self.lent.push(held),
                     Join::Queued(id) => self.handles.push((id, handle)),
@@ -253,11 +265,25 @@ impl World {
                 true
             }
             Event::Shrink => {
-                self.step(|ledger, now, tasks| ledger.resize(1, 0, now, tasks));
+                let config = self.ledger.config.max(1).min(0);
+                self.step(|ledger, now, tasks| ledger.reconfigure(config, now, tasks));
                 true
             }
             Event::Grow => {
-                self.step(|ledger, now, tasks| ledger.resize(3, 2, now, tasks));
+                let config = self.ledger.config.max(3).min(2);
+                self.step(|ledger, now, tasks| ledger.reconfigure(config, now, tasks));
+                true
+            }
+            Event::Warm => {
+                self.step(|ledger, now, tasks| _ = ledger.warm(3, now, tasks));
+                true
+            }
+            Event::Suspend => {
+                self.step(|ledger, _, _| ledger.suspend());
+                true
+            }
+            Event::Resume => {
+                self.step(|ledger, now, tasks| ledger.resume(now, tasks));
                 true
             }
             Event::ClosePool => {
@@ -358,7 +384,8 @@ impl World {
         // The largest pool there is in these walks.
         assert!(tally.occupied() <= 3, "more places taken than there may be");
 
-        let waiting = ledger.waiters.len();
+        // While lending is suspended, waiting beside idle connections is what is wanted.
+        let waiting = if ledger.mode == Mode::Suspended { 0 } else { ledger.waiters.len() };
         let woken = self.due == Some(self.now);
         assert!(waiting <= tally.coming() || idle == 0 || woken, "idle although somebody waits");
         if waiting > 0 {
@@ -382,6 +409,7 @@ impl World {
 
     /// Lets everything that is under way end well, and sees that the pool is whole again.
     fn recover(mut self) {
+        self.apply(Event::Resume);
         for round in 0.. {
             assert!(round < 200, "the pool does not come to rest");
             let mut moved = false;
@@ -481,7 +509,9 @@ fn long_random_sequences_keep_the_rules() {
             .max_connecting(chance.usize(1..=3))
             .max_waiters(if chance.bool() { Some(chance.usize(0..=2)) } else { None })
             .max_lifetime(if chance.bool() { Some(Duration::from_secs(3600)) } else { None })
-            .leak_threshold(if chance.bool() { Some(Duration::from_secs(1)) } else { None });
+            .leak_threshold(if chance.bool() { Some(Duration::from_secs(1)) } else { None })
+            .keepalive(if chance.bool() { Some(Duration::from_secs(60)) } else { None })
+            .when_down(if chance.bool() { WhenDown::Wait } else { WhenDown::Fail });
         let mut world = World::new(config);
         let mut happened = Vec::new();
         for _ in 0..120 {

@@ -6,20 +6,21 @@ use super::slot::Phase;
 use super::task::{Place, Task, Tasks};
 use super::{Ledger, Mode};
 use crate::clock::Moment;
+use crate::config::WhenDown;
 use crate::shelf::{Card, Held, Seen};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
-    /// to lie idle; unless its time is over.
-    pub(super) fn settle(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
+    /// to lie idle (since then, or on as before); unless its time is over.
+    pub(super) fn settle(&mut self, held: Held<C>, since: Option<Moment>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let card = self.shelf.card(&held.seat);
         if let Some(reason) = self.retirement(&card, now) {
             self.close_in_place(held, reason, now, tasks);
             self.pump(now, tasks);
             return;
         }
-        if !self.waiters.is_empty() && self.shelf.is_stale(&card, now) {
+        if !self.waiters.is_empty() && self.mode == Mode::Lending && self.shelf.is_stale(&card, now) {
             self.slots.turn(&held.seat, Phase::Checking { slow: false });
             tasks.push(Task::Check(held));
             return;
@@ -32,7 +33,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         // It aged while it was lent, when the housekeeper could do nothing about it.
         tasks.wake_housekeeper |= card.is_aged(now);
-        self.shelf.put(held, Some(now));
+        self.shelf.put(held, since);
     }
 
     /// Starts whatever is needed so that every caller has something coming, and `min` connections are there.
@@ -43,7 +44,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         while self.mode == Mode::Lending {
             if self.waiters.len() > self.slots.tally().coming() {
                 if let Some(held) = self.shelf.take() {
-                    self.settle(held, now, tasks);
+                    self.settle(held, None, now, tasks);
                     continue;
                 }
             } else if !self.wants_refill(now) {
@@ -62,7 +63,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Whether `min` asks for one more connection. After a permanent failure only callers make the pool try again.
     fn wants_refill(&self, now: Moment) -> bool {
-        !self.outage.permanent && self.fresh(now) < self.config.min
+        !self.outage.permanent && self.fresh(now) < self.config.min.max(self.warm_to).min(self.config.max)
     }
 
     fn may_open(&self, now: Moment) -> bool {
@@ -85,7 +86,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(super) fn hopeless(&self, now: Moment) -> Option<F> {
         let tally = self.slots.tally();
         let pausing = self.outage.retry_at.is_some_and(|at| at > now);
-        if self.outage.permanent && pausing && tally.open() + tally.opening == 0 {
+        let fails = self.outage.permanent || self.config.when_down == WhenDown::Fail;
+        if fails && pausing && tally.open() + tally.opening == 0 {
             return self.outage.last.clone();
         }
         None
@@ -102,7 +104,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Why a connection must not be lent again.
     pub(super) fn retirement(&self, card: &Card, now: Moment) -> Option<CloseReason> {
-        if self.mode != Mode::Lending {
+        if self.mode == Mode::Closed {
             Some(CloseReason::PoolClosed)
         } else if card.epoch != self.epoch {
             Some(CloseReason::Evicted)

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::Ledger;
+use super::{Ledger, Mode};
 use crate::clock::Moment;
 use crate::error::AcquirePhase;
 use crate::shelf::Seen;
@@ -57,6 +57,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             waiting: self.waiters.len(),
             oldest_wait: self.waiters.front().map(|first| now.saturating_duration_since(first.since)),
             failures_in_a_row: self.outage.failures,
+            health: self.health(),
+            suspended: self.mode == Mode::Suspended,
             acquired: uses.acquired,
             acquired_new: uses.acquired_new,
             cancelled: counters.cancelled,

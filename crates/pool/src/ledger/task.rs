@@ -73,11 +73,15 @@ impl<C, W, F> Tasks<C, W, F> {
     }
 }
 
-impl<C, W, F> IntoIterator for Tasks<C, W, F> {
-    type Item = Task<C, W, F>;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<Self::Item>, std::vec::IntoIter<Self::Item>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
+impl<C, W, F> Tasks<C, W, F> {
+    /// Hands every task out, in order.
+    pub(crate) fn carry_out(self, mut each: impl FnMut(Task<C, W, F>), wake_housekeeper: impl FnOnce()) {
+        if self.wake_housekeeper {
+            wake_housekeeper();
+        }
+        if let Some(first) = self.first {
+            each(first);
+            self.rest.into_iter().for_each(each);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::slot::Phase;
 use super::task::{Refusal, Task, Tasks};
 use super::{Ledger, Mode};
 use crate::clock::Moment;
@@ -11,12 +12,19 @@ use crate::stats::{Borrower, CloseReason};
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Does everything that is due, and says when to come again. `None`: only when woken.
     pub(crate) fn tick(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) -> Option<Moment> {
+        if self.mode != Mode::Closed {
+            self.turn_away(now, tasks);
+        }
         if self.mode == Mode::Lending {
             self.slots.look_at_ages();
-            self.turn_away(now, tasks);
+            // Warm is warm, however long it lasts.
+            if self.fresh(now) >= self.warm_to {
+                self.warm_to = 0;
+            }
             self.shrink(now, tasks);
             self.replace_aged(now, tasks);
             self.find_leaks(now, tasks);
+            self.keep_alive(now, tasks);
             self.pump(now, tasks);
         }
         tasks.wake_housekeeper = false;
@@ -89,6 +97,23 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
     }
 
+    /// Checks idle connections that have not been used for so long that something on the way may forget them.
+    fn keep_alive(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        let Some(period) = self.config.keepalive else { return };
+        let is_due = |card: &Card| now.saturating_duration_since(card.proven_at) >= period;
+        if !self.any_idle(is_due) {
+            return;
+        }
+        for held in self.take_all() {
+            if is_due(&self.shelf.card(&held.seat)) {
+                self.slots.turn(&held.seat, Phase::Checking { slow: false });
+                tasks.push(Task::Check(held));
+            } else {
+                self.shelf.put(held, None);
+            }
+        }
+    }
+
     fn find_leaks(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         let Some(threshold) = self.config.leak_threshold else { return };
         let shelf = self.shelf.clone();
@@ -109,15 +134,19 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// It is never later than the shortest period of the configuration, so that nothing which starts to lie idle, age or
     /// leak after this was computed can be missed, and coming and going connections need not wake anybody.
     fn next_due(&self, now: Moment) -> Option<Moment> {
-        if self.mode != Mode::Lending {
+        if self.mode == Mode::Closed {
             return None;
         }
         let config = &self.config;
-        let shortest: Option<Duration> =
-            [config.idle_timeout, config.max_lifetime.map(|lifetime| lifetime - lifetime / 10), config.leak_threshold]
-                .into_iter()
-                .flatten()
-                .min();
+        let shortest: Option<Duration> = [
+            config.idle_timeout,
+            config.max_lifetime.map(|lifetime| lifetime - lifetime / 10),
+            config.leak_threshold,
+            config.keepalive,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
 
         let tally = self.slots.tally();
         let may_shrink = tally.open() + tally.opening > config.min;
@@ -134,6 +163,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.shelf.each(|seen| match seen {
             Seen::Idle(card) => {
                 due(card.retired_at);
+                due(config.keepalive.and_then(|period| card.proven_at.checked_add(period)));
                 due(config.idle_timeout.filter(|_| may_shrink).and_then(|limit| card.idle_since.checked_add(limit)));
             }
             Seen::Lent(loan) if !loan.leaked => {
