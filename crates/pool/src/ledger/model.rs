@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
     fn clone(&self) -> Self {
         Self {
-            config: self.config.clone(),
+            config: self.config,
             mode: self.mode,
             epoch: self.epoch,
             slots: self.slots.clone(),
