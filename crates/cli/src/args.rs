@@ -272,6 +272,9 @@ pub(crate) enum BackupKind {
 pub(crate) struct BackupVerify {
     /// A backup's id or its beginning, or latest; all when absent
     pub(crate) id: Option<String>,
+    /// Keep new backups from relying on what is found damaged, and save what is sound beside it
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use super::index::Index;
 use super::pipeline::lock;
 use super::read::{Blobs, Entry, EntryReader};
 use super::record::{BackupId, BackupRecord, DamagedRecord, Listing, read_snapshot};
+use super::repair::{self, RepairReport};
 use super::seal::Sealer;
 use super::store::Store;
 use super::verify::{self, VerifyOptions, VerifyReport};
@@ -197,6 +198,18 @@ impl Vault {
             VaultError::new(VaultErrorKind::NotFound, format!("the backup {} has no entry `{name}`", backup.short()))
         })?;
         Ok(blobs.open(name, &node))
+    }
+
+    /// Keeps new backups from relying on the damaged packs that [`verify`](Self::verify) found: what is sound in them is stored
+    /// anew, what is not is forgotten. The next backup stores again what the database still has of it, which makes
+    /// earlier backups whole that need the same. The damaged files stay where they are.
+    ///
+    /// # Errors
+    ///
+    /// When the vault cannot be written to, an index file is damaged, or another program holds its exclusive lock. Nothing is
+    /// lost then, and it can be done again.
+    pub fn repair(&self, found: &VerifyReport) -> Result<RepairReport, VaultError> {
+        repair::repair(self, found)
     }
 
     /// Reads stored bytes back, computes every hash anew, and names what is damaged and which entries need it.

@@ -1,6 +1,6 @@
 //! Which block is in which pack? The index files of the vault, and what they say together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
@@ -19,6 +19,24 @@ pub(super) struct IndexFile {
     /// Packs that rustic's prune has marked: readable still, but not to be relied on by a new backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     packs_to_delete: Vec<PackEntry>,
+}
+
+impl IndexFile {
+    pub(super) fn of(packs: Vec<PackEntry>) -> Self {
+        Self { packs, packs_to_delete: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packs.is_empty() && self.packs_to_delete.is_empty()
+    }
+
+    /// Takes these packs out; whether there were any.
+    pub(super) fn forget(&mut self, packs: &HashSet<Id>) -> bool {
+        let before = self.packs.len() + self.packs_to_delete.len();
+        self.packs.retain(|pack| !packs.contains(&pack.id));
+        self.packs_to_delete.retain(|pack| !packs.contains(&pack.id));
+        before != self.packs.len() + self.packs_to_delete.len()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -242,7 +260,7 @@ impl Index {
 }
 
 /// `None` when it has been removed since it was listed: its content is in a newer index file then.
-fn read_index_file(store: &dyn Store, sealer: &Sealer, id: &Id) -> Result<Option<IndexFile>, VaultError> {
+pub(super) fn read_index_file(store: &dyn Store, sealer: &Sealer, id: &Id) -> Result<Option<IndexFile>, VaultError> {
     let what = format!("the index file {}", id.to_hex().as_str());
     let sealed = match store.read(FileType::Index, id) {
         Ok(sealed) => sealed,
@@ -262,7 +280,12 @@ fn read_index_file(store: &dyn Store, sealer: &Sealer, id: &Id) -> Result<Option
 
 /// Writes an index file; returns its size in bytes.
 pub(super) fn write_index_file(store: &dyn Store, sealer: &Sealer, packs: Vec<PackEntry>) -> Result<u64, VaultError> {
-    let json = serde_json::to_vec(&IndexFile { packs, packs_to_delete: Vec::new() })
+    write_index(store, sealer, &IndexFile::of(packs))
+}
+
+/// As [`write_index_file`], of a whole file.
+pub(super) fn write_index(store: &dyn Store, sealer: &Sealer, file: &IndexFile) -> Result<u64, VaultError> {
+    let json = serde_json::to_vec(file)
         .map_err(|err| VaultError::new(VaultErrorKind::Io, "an index file cannot be encoded").with_source(err))?;
     let sealed = sealer.seal_file(&json)?;
     let size = sealed.len() as u64;

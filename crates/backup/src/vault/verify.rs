@@ -48,6 +48,8 @@ pub struct VerifyReport {
     pub backups: Vec<BackupId>,
     /// What is damaged.
     pub errors: Vec<Damage>,
+    /// Packs that are damaged, or missing.
+    pub(super) damaged_packs: Vec<Id>,
 }
 
 impl VerifyReport {
@@ -60,8 +62,8 @@ impl VerifyReport {
 
 /// One damaged thing in a vault.
 ///
-/// A damaged pack may be moved out of the vault's `data` directory: the next backup then stores again what the database
-/// still has of it, and with that makes the earlier backups readable again.
+/// [`Vault::repair`] keeps new backups from relying on a damaged pack: the next one then stores again what the database still
+/// has of it, and with that makes the earlier backups readable again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
@@ -133,7 +135,7 @@ pub(super) fn verify(vault: &Vault, options: &VerifyOptions) -> Result<VerifyRep
     }
     if !unindexed.entries.is_empty() {
         unindexed.what = format!(
-            "an index file is missing: blocks are in no index file, and {} packs are in none; `restic rebuild-index` (or `repair index`) makes a new index",
+            "blocks are in no index file: they are lost, or an index file is missing ({} packs are in none), in which case `restic rebuild-index` (or `repair index`) makes a new index",
             blobs.index.unknown_packs.len()
         );
         unindexed.entries.dedup();
@@ -141,7 +143,7 @@ pub(super) fn verify(vault: &Vault, options: &VerifyOptions) -> Result<VerifyRep
     }
 
     let mut broken = Broken::new();
-    let tasks = choose_packs(&blobs.index, options, &needed, &mut broken, &mut report.errors);
+    let tasks = choose_packs(&blobs.index, options, &needed, &mut broken, &mut report);
     check_packs(&blobs, &tasks, options, &mut broken, &mut report)?;
     name_affected(&blobs, &snapshots, &broken, &mut report.errors)?;
     Ok(report)
@@ -219,7 +221,7 @@ fn choose_packs<'a>(
     options: &VerifyOptions,
     needed: &HashSet<Id>,
     broken: &mut Broken,
-    errors: &mut Vec<Damage>,
+    report: &mut VerifyReport,
 ) -> Vec<Task<'a>> {
     let mut tasks = Vec::new();
     for (pack, blobs) in index.packs.iter().zip(index.blobs_by_pack()) {
@@ -237,13 +239,15 @@ fn choose_packs<'a>(
         let name = pack.id.to_hex();
         match pack.condition {
             Condition::Missing => {
-                broken.extend(blobs.iter().map(|(blob_type, id, _)| ((*blob_type, *id), errors.len())));
-                errors.push(Damage::new(format!("the pack {} is missing", name.as_str())));
+                broken.extend(blobs.iter().map(|(blob_type, id, _)| ((*blob_type, *id), report.errors.len())));
+                report.damaged_packs.push(pack.id);
+                report.errors.push(Damage::new(format!("the pack {} is missing", name.as_str())));
                 continue;
             }
             Condition::WrongSize(size) => {
                 let text = format!("the pack {} has {size} bytes and should have {}", name.as_str(), pack.file_size);
-                errors.push(Damage::new(text));
+                report.damaged_packs.push(pack.id);
+                report.errors.push(Damage::new(text));
             }
             Condition::Doomed | Condition::Sound => {
                 if options.subset.is_some_and(|(part, parts)| pack.id.as_u32() % parts != part % parts.get()) {
@@ -285,7 +289,7 @@ fn check_packs(
                             if let Some(tell) = &options.progress {
                                 tell(before + read, total);
                             }
-                            lock(&found).extend(damage);
+                            lock(&found).extend(damage.map(|(what, lost)| (what, task.pack.id, lost)));
                         }
                         Err(err) => {
                             lock(&failure).get_or_insert(err);
@@ -302,8 +306,9 @@ fn check_packs(
     report.checked_bytes = checked.into_inner();
     report.checked_packs = tasks.len() as u64;
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by(|(one, _), (two, _)| one.cmp(two));
-    for (what, lost) in found {
+    found.sort_by(|(one, ..), (two, ..)| one.cmp(two));
+    for (what, pack, lost) in found {
+        report.damaged_packs.push(pack);
         broken.extend(lost.into_iter().map(|blob| (blob, report.errors.len())));
         report.errors.push(Damage::new(what));
     }

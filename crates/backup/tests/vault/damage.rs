@@ -123,6 +123,78 @@ fn a_missing_pack_is_found_and_the_next_backup_heals_it() {
 }
 
 #[test]
+fn after_a_repair_what_was_sound_is_there_and_the_next_backup_heals_the_rest() {
+    for cut in [false, true] {
+        let sample = Sample::new();
+        let pack = sample.large_pack();
+        let size = pack.metadata().unwrap().len();
+        if cut {
+            fs::File::options().write(true).open(&pack).unwrap().set_len(size / 2).unwrap();
+        } else {
+            let mut bytes = fs::read(&pack).unwrap();
+            bytes[1000] ^= 1;
+            fs::write(&pack, bytes).unwrap();
+        }
+        // As long as nothing is done about it, a new backup relies on it.
+        let relying = write(&sample.place.vault(), &content()).unwrap();
+        if !cut {
+            assert!(relying.bytes_stored < MIB as u64);
+        }
+        let found = sample.verify();
+        let healed_by_now = found.is_ok();
+        let repaired = sample.vault.repair(&found).unwrap();
+        if healed_by_now {
+            // A pack of a wrong size is not relied on in the first place.
+            assert_eq!(repaired.packs, 0);
+            continue;
+        }
+        assert_eq!((repaired.packs, repaired.lost), (1, 1));
+        assert!(repaired.saved > 5, "{repaired:?}");
+        assert!(pack.exists(), "nothing is deleted");
+        // Nothing is lost that was not lost before.
+        assert_eq!(sample.unreadable(), ["data/noise.bin"]);
+        let text = sample.texts().join("; ");
+        assert!(text.contains("blocks are in no index file: they are lost"), "{text}");
+        // A repair of what is repaired changes nothing.
+        assert_eq!(sample.vault.repair(&sample.verify()).unwrap(), Default::default());
+
+        let again = write(&sample.place.vault(), &content()).unwrap();
+        assert!(again.bytes_stored > MIB as u64 / 4 && again.bytes_stored < 10 * MIB as u64, "only what is lost");
+        assert!(sample.unreadable().is_empty(), "the earlier backup is whole again, too");
+        assert!(sample.verify().is_ok(), "{:?}", sample.texts());
+    }
+}
+
+#[test]
+fn a_repair_of_a_sound_vault_changes_nothing() {
+    let sample = Sample::new();
+    let before = (sample.place.files("index"), sample.place.files("data"));
+    assert_eq!(sample.vault.repair(&sample.verify()).unwrap(), Default::default());
+    assert_eq!((sample.place.files("index"), sample.place.files("data")), before);
+}
+
+#[test]
+fn a_lost_pack_of_directories_is_repaired_too() {
+    let sample = Sample::new();
+    let pack = sample.place.files("data").into_iter().min_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    fs::remove_file(&pack).unwrap();
+    let repaired = sample.vault.repair(&sample.verify()).unwrap();
+    assert_eq!((repaired.packs, repaired.saved), (1, 0));
+    assert!(repaired.lost > 0);
+    // A directory holds times, too, so that none is ever stored again: the earlier backup stays lost, the new one is whole.
+    let again = write(&sample.place.vault(), &content()).unwrap();
+    assert!(again.bytes_stored < MIB as u64 / 4, "the blocks themselves are still there");
+    assert_eq!(sample.unreadable().len(), 3);
+    for (name, expected) in content() {
+        assert!(read(&sample.place.vault(), &again.id, name) == expected, "{name}");
+    }
+    let one = VerifyOptions { backup: Some(again.id), ..VerifyOptions::default() };
+    assert!(sample.vault.verify(&one).unwrap().is_ok());
+    let text = sample.texts().join("; ");
+    assert!(text.contains(&sample.backup.short()) && !text.contains(&again.id.short()), "{text}");
+}
+
+#[test]
 fn a_pack_that_is_cut_short_is_found() {
     let sample = Sample::new();
     let pack = sample.large_pack();

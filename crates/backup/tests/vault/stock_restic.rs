@@ -214,3 +214,31 @@ fn a_killed_run_leaves_a_vault_that_stock_restic_finds_sound() {
     assert!(vault.verify(&VerifyOptions::default()).unwrap().is_ok());
     assert_eq!(ids(&vault).len(), 1);
 }
+
+#[test]
+fn stock_restic_finds_a_repaired_vault_in_order() {
+    if restic_is_missing() {
+        return;
+    }
+    let place = Place::new();
+    let vault = vault(&place);
+    let streams = [("data/noise.bin", noise(1, 20 * MIB)), ("data/rows.tsv", rows(2 * MIB))];
+    write(&vault, &streams).unwrap();
+    let pack = place.files("data").into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&pack).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&pack, bytes).unwrap();
+    let restic = Restic { place: &place };
+    assert!(!restic.command().args(["check", "--read-data"]).output().unwrap().status.success());
+    vault.repair(&vault.verify(&VerifyOptions::default()).unwrap()).unwrap();
+    write(&vault, &streams).unwrap();
+    // The damaged file is still there; nothing needs it.
+    let checked = String::from_utf8(restic.run(&["check", "--read-data"])).unwrap();
+    assert!(checked.contains("no errors were found"), "{checked}");
+    for (name, content) in &streams {
+        assert!(restic.run(&["dump", "latest", name]) == *content, "{name}");
+    }
+    restic.run(&["prune"]);
+    assert!(!pack.exists());
+    assert!(vault.verify(&VerifyOptions::default()).unwrap().is_ok());
+}

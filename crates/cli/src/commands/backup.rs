@@ -331,8 +331,21 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
     let (report, count) = read_back(context, &config, args.id.as_deref()).await?;
     let ok = report.is_ok();
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
+    let checked_bytes = report.checked_bytes;
+    let repaired = match args.repair && !ok {
+        true => {
+            let vault = vault(&config, false).await?;
+            Some(blocking(move || Ok(vault.repair(&report)?)).await?)
+        }
+        false => None,
+    };
     if context.output.json {
-        context.output.document(&json!({ "ok": ok, "checked_bytes": report.checked_bytes, "errors": errors }))?;
+        let mut document = json!({ "ok": ok, "checked_bytes": checked_bytes, "errors": errors });
+        if let Some(repaired) = repaired {
+            document["repaired"] =
+                json!({ "packs": repaired.packs, "blocks_saved": repaired.saved, "blocks_lost": repaired.lost });
+        }
+        context.output.document(&document)?;
     } else if ok {
         if count == 0 {
             context.output.warn("there are no backups in this vault");
@@ -341,17 +354,30 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
             "{} {} intact, {} read back",
             "✓".green(),
             counted(count as u64, "backup"),
-            bytes(report.checked_bytes)
+            bytes(checked_bytes)
         ));
     } else {
         for error in &errors {
             context.output.line(format_args!("{} {error}", "✗".red()));
         }
-        context.output.note(
-            "help: look at the disk the vault is on; move every damaged pack aside, out of the vault's folder data/, and then \
-             make a new backup, which stores anew what is missing: as long as it is there, new backups rely on a damaged \
-             pack, too. Keep it: earlier backups may need what is sound in it",
-        );
+        match repaired {
+            Some(repaired) => {
+                context.output.line(format_args!(
+                    "repaired: no new backup relies on {} any more; {} saved, {} lost",
+                    counted(repaired.packs, "pack"),
+                    counted(repaired.saved, "block"),
+                    counted(repaired.lost, "block"),
+                ));
+                context.output.note(
+                    "next: dbkeep backup, which stores what the database still has of what is lost, for earlier backups \
+                     as well; then dbkeep backup verify. And look at the disk the vault is on",
+                );
+            }
+            None => context.output.note(
+                "help: look at the disk the vault is on, run dbkeep backup verify --repair, and then make a new backup: \
+                 until it is repaired, new backups rely on what is damaged, too",
+            ),
+        }
     }
     Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })
 }
