@@ -121,7 +121,8 @@ impl Limit {
 impl<M: Manage> Call<'_, M> {
     /// Takes a connection that rests, without the ledger.
     fn take_resting(&self, trust: Trust) -> Option<Lease<M>> {
-        while let Lent::Yes(held) = self.shared.shelf.lend(self.started, self.location, trust == Trust::Proven) {
+        let (shelf, exact) = (&self.shared.shelf, self.shared.is_observed());
+        while let Lent::Yes(held) = shelf.lend(self.started, exact, self.location, trust == Trust::Proven) {
             if let Some(lease) = self.accept(held) {
                 return Some(lease);
             }

@@ -100,6 +100,7 @@ mod shared;
 mod shelf;
 mod stats;
 mod sync;
+mod times;
 
 pub use config::{Config, ConfigError, WhenDown};
 pub use error::{AcquireError, AcquireErrorKind, AcquirePhase};
@@ -108,3 +109,4 @@ pub use manage::{Manage, State};
 pub use observer::{AcquireFailed, Acquired, CareFailed, Closed, Observer, OpenFailed, Opened};
 pub use pool::{Builder, Pool};
 pub use stats::{Borrower, CloseReason, Health, Stats};
+pub use times::{CallSite, PoolTimes, Times};

@@ -19,6 +19,7 @@ use crate::manage::Manage;
 use crate::observer::Observer;
 use crate::shared::Shared;
 use crate::stats::{Borrower, Stats};
+use crate::times::PoolTimes;
 
 /// Connections that are opened once and lent many times. Cloning gives another handle to the same pool.
 ///
@@ -104,6 +105,12 @@ impl<M: Manage> Pool<M> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.look().stats(Moment::now())
+    }
+
+    /// How long callers waited, opening took and connections were held, since the pool was created.
+    #[must_use]
+    pub fn times(&self) -> PoolTimes {
+        self.shared.look().times()
     }
 
     /// All leases that are out, the longest held first.

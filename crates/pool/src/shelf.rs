@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, in_this_order};
+use crate::times::{CallSite, Times};
 
 /// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
 /// is spent by giving it back.
@@ -57,7 +58,19 @@ pub(crate) struct Loan {
     pub(crate) waited: Duration,
     /// Whether it has been reported as leaked.
     pub(crate) leaked: bool,
+    /// Whether its beginning is known exactly, so that its length is worth to be counted.
+    pub(crate) exact: bool,
 }
+
+impl Loan {
+    /// `exact`: whether `since` is; where it is not, one loan in eight finds out for itself.
+    pub(crate) fn new(since: Moment, exact: bool, location: &'static Location<'static>, waited: Duration) -> Self {
+        Self { since, location, waited, leaked: false, exact }
+    }
+}
+
+/// One loan in so many is timed exactly, beginning with the first of a connection.
+const SAMPLED: u64 = 8;
 
 /// A connection with its seat: what is handed from one to the next.
 #[derive(Debug)]
@@ -74,6 +87,39 @@ struct Content<C> {
     rest: Rest<C>,
     card: Option<Card>,
     use_counts: UseCounts,
+    held: HeldTimes,
+}
+
+/// How long loans lasted, in all and by who asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeldTimes {
+    pub(crate) all: Times,
+    pub(crate) sites: Vec<CallSite>,
+}
+
+impl HeldTimes {
+    fn record(&mut self, location: &'static Location<'static>, time: Duration) {
+        self.all.record(time);
+        self.site(location).record(time);
+    }
+
+    fn site(&mut self, location: &'static Location<'static>) -> &mut Times {
+        let at = match self.sites.iter().position(|site| site.location == location) {
+            Some(at) => at,
+            None => {
+                self.sites.push(CallSite { location, held: Times::default() });
+                self.sites.len() - 1
+            }
+        };
+        &mut self.sites[at].held
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.all.add(&other.all);
+        for site in &other.sites {
+            self.site(site.location).add(&site.held);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -105,7 +151,8 @@ struct Place<C> {
 
 impl<C> Place<C> {
     fn new() -> Self {
-        let content = Content { rest: Rest::Away, card: None, use_counts: UseCounts::default() };
+        let content =
+            Content { rest: Rest::Away, card: None, use_counts: UseCounts::default(), held: HeldTimes::default() };
         Self { below: AtomicU32::new(0), content: Mutex::new(content) }
     }
 
@@ -122,9 +169,12 @@ impl<C> Content<C> {
         }
     }
 
-    fn begin(&mut self, loan: Loan) {
+    fn begin(&mut self, mut loan: Loan) {
         let card = self.card();
         let is_new = card.uses == 0;
+        if !loan.exact && card.uses % SAMPLED == 0 {
+            (loan.since, loan.exact) = (Moment::now(), true);
+        }
         card.uses += 1;
         self.use_counts.acquired += 1;
         self.use_counts.acquired_new += u64::from(is_new);
@@ -137,7 +187,13 @@ impl<C> Content<C> {
         let Rest::Lent(loan) = std::mem::replace(&mut self.rest, next) else {
             unreachable!("a lease came back to a place that was not lent")
         };
-        self.use_counts.used += now.saturating_duration_since(loan.since);
+        if loan.exact {
+            let length = now.max(Moment::now()).saturating_duration_since(loan.since);
+            self.use_counts.used += length;
+            self.held.record(loan.location, length);
+        } else {
+            self.use_counts.used += now.saturating_duration_since(loan.since);
+        }
         if let Some(at) = proven {
             let card = self.card();
             card.proven_at = card.proven_at.max(at);
@@ -219,7 +275,7 @@ impl<C> Shelf<C> {
     // ---- borrowers -------------------------------------------------------------------------------------------------
 
     /// Lends the connection on top. `proven`: only one that worked a short time ago.
-    pub(crate) fn lend(&self, now: Moment, location: &'static Location<'static>, proven: bool) -> Lent<C> {
+    pub(crate) fn lend(&self, now: Moment, exact: bool, location: &'static Location<'static>, proven: bool) -> Lent<C> {
         let gate = self.gate.load(Ordering::Acquire);
         if gate & ATTENTION != 0 {
             return Lent::AskLedger;
@@ -235,7 +291,7 @@ impl<C> Shelf<C> {
         let Rest::Idle(connection) = std::mem::replace(&mut content.rest, Rest::Away) else {
             unreachable!("a place on the shelf without a connection")
         };
-        content.begin(Loan { since: now, location, waited: Duration::ZERO, leaked: false });
+        content.begin(Loan::new(now, exact, location, Duration::ZERO));
         Lent::Yes(Held { seat: Seat(number), connection })
     }
 
@@ -374,6 +430,15 @@ impl<C> Shelf<C> {
             sum.acquired_new += counts.acquired_new;
             sum.waited += counts.waited;
             sum.used += counts.used;
+        }
+        sum
+    }
+
+    /// How long loans have lasted so far, all places together.
+    pub(crate) fn held_times(&self) -> HeldTimes {
+        let mut sum = HeldTimes::default();
+        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
+            sum.add(&place.content().held);
         }
         sum
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::times::Times;
+
 /// Why a connection left the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -84,7 +86,9 @@ pub(crate) struct Counters {
     pub(crate) reset_failures: u64,
     pub(crate) leaked: u64,
     pub(crate) closed: [u64; CloseReason::ALL.len()],
-    pub(crate) open_total: Duration,
+    /// Of those who waited.
+    pub(crate) waits: Times,
+    pub(crate) opens: Times,
 }
 
 /// How it stands with the other side, from what the pool's connections have met with.

@@ -160,6 +160,37 @@ async fn being_kept_alive_is_no_use() {
     assert_eq!(world.alive(), 0, "idle for five minutes, however often it was checked");
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_are_counted_by_what_they_are_spent_on_and_by_who_asked() {
+    let world = World::new();
+    world.open.set(Step::Slow);
+    let pool = world.pool(lazy(1).validate_after(seconds(60)));
+    for _ in 0..16 {
+        let lease = pool.acquire().await.unwrap();
+        let waiter = tokio::spawn({
+            let pool = pool.clone();
+            async move { drop(pool.acquire().await.unwrap()) }
+        });
+        pass(millis(30)).await;
+        drop(lease);
+        waiter.await.unwrap();
+    }
+    let times = pool.times();
+    assert_eq!((times.open.count(), times.open.total()), (1, seconds(1)));
+    // One waited for the opening, sixteen for another's lease, the others for nothing.
+    assert_eq!((times.wait.count(), times.wait.longest()), (32, seconds(1)));
+    assert_eq!(times.wait.total(), seconds(1) + millis(30) * 16);
+    assert_eq!(times.wait.quantile(0.4), millis(0));
+    let median = times.wait.quantile(0.6);
+    assert!(median >= millis(30) && median <= millis(34), "{median:?}");
+    // Of one loan in eight: the first, the ninth, …, which are those that lasted.
+    assert_eq!((times.held.count(), times.held.longest()), (4, millis(30)));
+    assert_eq!(times.call_sites.len(), 1);
+    assert_eq!(times.call_sites[0].held.total(), millis(30) * 4);
+    assert!(times.call_sites[0].location.file().ends_with("running.rs"));
+    assert_eq!(pool.stats().use_total, millis(30) * 16);
+}
+
 #[derive(Default)]
 struct Told(Mutex<Vec<(Health, Health)>>);
 

@@ -1,11 +1,13 @@
 //! The way past the ledger, in every interleaving that the memory model allows: nothing is lent twice, nothing is lost, and
 //! nobody waits beside a connection that rests.
 //!
-//! The shelf is compiled into this test with loom's atomics and locks in place of the standard library's.
-#![allow(dead_code, clippy::unwrap_used)]
+//! The shelf (with the times it keeps) is compiled into this test with loom's atomics and locks in place of the standard library's.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 #[path = "../src/shelf.rs"]
 mod shelf;
+#[path = "../src/times.rs"]
+mod times;
 
 /// What the shelf finds as the pool's primitives.
 mod sync {
@@ -31,6 +33,10 @@ mod clock {
     pub(crate) struct Moment(pub(crate) u64);
 
     impl Moment {
+        pub(crate) fn now() -> Self {
+            super::NOW
+        }
+
         pub(crate) fn number(self) -> u64 {
             self.0
         }
@@ -71,7 +77,7 @@ fn shelf(connections: usize) -> Arc<Shelf<usize>> {
 }
 
 fn lend(shelf: &Shelf<usize>) -> Option<Held<usize>> {
-    match shelf.lend(NOW, Location::caller(), true) {
+    match shelf.lend(NOW, true, Location::caller(), true) {
         Lent::Yes(held) => {
             assert_eq!(held.seat.0, held.connection, "a connection in another's place");
             Some(held)

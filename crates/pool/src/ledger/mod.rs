@@ -223,7 +223,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                 self.shelf.put(held, None);
                 return None;
             }
-            self.shelf.begin(&held.seat, Loan { since: now, location, waited: Duration::ZERO, leaked: false });
+            self.shelf.begin(&held.seat, Loan::new(now, true, location, Duration::ZERO));
             return Some(held);
         }
         None
@@ -294,7 +294,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         let Waiter { handle, since, location, .. } = self.waiters.pop_front()?;
         let waited = now.saturating_duration_since(since);
-        Some((handle, Loan { since: now, location, waited, leaked: false }))
+        self.counters.waits.record(waited);
+        Some((handle, Loan::new(now, false, location, waited)))
     }
 
     /// A connection came to rest on the shelf while something happened that its borrower did not know of.
@@ -363,7 +364,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         tasks: &mut Tasks<C, W, F>,
     ) {
         self.counters.opened += 1;
-        self.counters.open_total += now.saturating_duration_since(started);
+        self.counters.opens.record(now.saturating_duration_since(started));
         self.outage = Outage::NONE;
         self.suspecting = false;
         let lifetime = self.config.max_lifetime.map(|most| most - (most / 10).mul_f64(chance.clamp(0.0, 1.0)));

@@ -187,7 +187,7 @@ impl World {
         match event {
             Event::Acquire => {
                 // As a caller does: past the ledger where that is possible.
-                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, location, true) {
+                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, true, location, true) {
                     self.lent.push(held);
                     return true;
                 }
@@ -202,7 +202,7 @@ impl World {
                 true
             }
             Event::TryAcquire => {
-                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, location, false) {
+                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, true, location, false) {
                     self.lent.push(held);
                     return true;
                 }

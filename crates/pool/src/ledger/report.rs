@@ -5,8 +5,9 @@ use std::panic::Location;
 use super::{Ledger, Mode};
 use crate::clock::Moment;
 use crate::error::AcquirePhase;
-use crate::shelf::Seen;
+use crate::shelf::{HeldTimes, Seen};
 use crate::stats::{Borrower, Stats};
+use crate::times::PoolTimes;
 
 /// How many borrowers an error names.
 const NAMED: usize = 3;
@@ -74,9 +75,19 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             leaked: counters.leaked,
             wait_total: uses.waited,
             use_total: uses.used,
-            open_total: counters.open_total,
+            open_total: counters.opens.total(),
             closed: counters.closed,
         }
+    }
+
+    /// How long things took.
+    pub(crate) fn times(&self) -> PoolTimes {
+        let HeldTimes { all: held, mut sites } = self.shelf.held_times();
+        sites.sort_by_key(|site| (std::cmp::Reverse(site.held.total()), position_of(site.location)));
+        let mut wait = self.counters.waits.clone();
+        // Who took what rested did not wait.
+        wait.record_none(self.shelf.use_counts().acquired.saturating_sub(wait.count()));
+        PoolTimes { wait, open: self.counters.opens.clone(), held, call_sites: sites }
     }
 
     /// What the caller at this position of the queue is waiting for.
