@@ -4,6 +4,7 @@ use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Obs
 use dbkeep_pool::{Manage, State};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Opens, checks, cleans and closes connections for a pool.
 pub struct Opener {
@@ -73,6 +74,10 @@ impl Manage for Opener {
             Condition::Dirty => State::NeedsReset,
             Condition::Broken => State::Broken,
         }
+    }
+
+    fn last_answer(&self, connection: &Connection) -> Option<Instant> {
+        connection.last_answer()
     }
 
     async fn reset(&self, connection: &mut Connection) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use dbkeep_engine::{ConnectOptions, Location};
+use dbkeep_pool::WhenDown;
 use std::time::Duration;
 
 /// How many connections a database has and how long they live. The same settings under the same names as in
@@ -19,6 +20,16 @@ pub struct PoolSettings {
     pub idle_timeout: Duration,
     /// How old a connection gets, with up to 10 % less for each by chance. Default 1 h; zero sets no limit.
     pub max_lifetime: Duration,
+    /// How long after its last answer a connection is checked before it is lent. Default 500 ms.
+    pub validate_after: Duration,
+    /// After how much idleness a connection is checked although nobody asks for it. Default zero: never.
+    pub keepalive: Duration,
+    /// A connection that is held for longer is reported in the log, with the place that took it. Default zero: never.
+    pub leak_threshold: Duration,
+    /// How many may wait for somebody else's connection before the next is turned away. Default `None`: any number.
+    pub max_waiters: Option<usize>,
+    /// What callers get while the database cannot be reached. Default: the reason, at once.
+    pub when_down: WhenDown,
 }
 
 impl Default for PoolSettings {
@@ -29,6 +40,11 @@ impl Default for PoolSettings {
             acquire_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             max_lifetime: Duration::from_secs(3600),
+            validate_after: Duration::from_millis(500),
+            keepalive: Duration::ZERO,
+            leak_threshold: Duration::ZERO,
+            max_waiters: None,
+            when_down: WhenDown::Fail,
         }
     }
 }
@@ -93,16 +109,22 @@ impl Settings {
 
     pub(crate) fn pool_config(&self) -> dbkeep_pool::Config {
         let pool = &self.pool;
+        let limit = |limit: Duration| (!limit.is_zero()).then_some(limit);
         let config = dbkeep_pool::Config::new()
             .acquire_timeout(pool.acquire_timeout)
+            .validate_after(pool.validate_after)
+            .leak_threshold(limit(pool.leak_threshold))
+            .max_waiters(pool.max_waiters)
+            .when_down(pool.when_down)
             // One attempt and no more: the pool itself tries again, with backoff.
             .connect_timeout(self.options.connect_timeout);
         if self.is_private() {
             // A database in memory belongs to its one connection and is gone with it.
             return config.max(1).min(1).idle_timeout(None).max_lifetime(None);
         }
-        let limit = |limit: Duration| (!limit.is_zero()).then_some(limit);
-        config.max(pool.max).min(pool.min).idle_timeout(limit(pool.idle_timeout)).max_lifetime(limit(pool.max_lifetime))
+        config
+            .keepalive(limit(pool.keepalive))
+            .max(pool.max).min(pool.min).idle_timeout(limit(pool.idle_timeout)).max_lifetime(limit(pool.max_lifetime))
     }
 
     /// Whether the database lives and dies with its one connection.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One live link to a database.
 ///
@@ -61,6 +61,11 @@ impl Connection {
     /// Whether a transaction is open, from the server's last answer.
     pub fn transaction_state(&self) -> TransactionState {
         if self.standing.in_flight { TransactionState::Unknown } else { self.driver.transaction_state() }
+    }
+
+    /// When the server last answered on this connection, with an error or without; `None` before the first statement.
+    pub fn last_answer(&self) -> Option<Instant> {
+        self.standing.answered
     }
 
     /// What the connection is fit for, from what is already known.
@@ -300,7 +305,7 @@ impl Connection {
         self.clean_up().await?;
         self.standing.in_flight = true;
         let outcome = self.driver.reset().await;
-        self.standing = Standing { broken: outcome.is_err(), ..Standing::default() };
+        self.standing = Standing { broken: outcome.is_err(), answered: self.standing.answered, ..Standing::default() };
         outcome
     }
 

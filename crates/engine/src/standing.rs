@@ -2,6 +2,7 @@
 
 use crate::watch::Watcher;
 use crate::{Connection, Error, ErrorKind, Result, TransactionState};
+use std::time::Instant;
 
 /// What the connection remembers between two calls. Whether a transaction is open is not here: the server says that.
 #[derive(Debug, Default)]
@@ -21,11 +22,16 @@ pub(crate) struct Standing {
     /// An error of the open transaction said that running it again may help.
     pub(crate) retry_may_help: bool,
     pub(crate) broken: bool,
+    /// When the server last answered, with an error or without.
+    pub(crate) answered: Option<Instant>,
 }
 
 impl Standing {
     /// Takes note of an error.
     pub(crate) fn failed(&mut self, error: &Error) {
+        if !error.is_connection_lost() {
+            self.answered = Some(Instant::now());
+        }
         self.broken |= error.is_connection_lost();
         self.retry_may_help |= error.is_retryable();
         self.shaken = true;
@@ -56,7 +62,10 @@ impl Connection {
             }
             // A statement that succeeds and leaves no transaction behind has ended it, which is its own affair: some
             // servers commit before a schema change.
-            Ok(_) => self.standing.ended |= self.is_transaction_gone() && !self.standing.undone,
+            Ok(_) => {
+                self.standing.answered = Some(Instant::now());
+                self.standing.ended |= self.is_transaction_gone() && !self.standing.undone;
+            }
         }
         outcome
     }

@@ -8,6 +8,7 @@ use futures_core::stream::BoxStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// What a driver's stream gives: every row, and last what the statement did.
 #[derive(Debug, Clone)]
@@ -95,6 +96,7 @@ impl Stream for RowStream<'_> {
                 }
                 if let Some(standing) = self.standing.as_deref_mut() {
                     standing.in_flight = false;
+                    standing.answered = Some(Instant::now());
                 }
                 None
             }

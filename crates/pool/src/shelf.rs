@@ -172,7 +172,7 @@ impl<C> Content<C> {
     fn begin(&mut self, mut loan: Loan) {
         let card = self.card();
         let is_new = card.uses == 0;
-        if !loan.exact && card.uses % SAMPLED == 0 {
+        if !loan.exact && card.uses.is_multiple_of(SAMPLED) {
             (loan.since, loan.exact) = (Moment::now(), true);
         }
         card.uses += 1;

@@ -121,7 +121,7 @@ impl Times {
 fn bucket(nanos: u64) -> Option<usize> {
     let nanos = nanos.min((1 << LONGEST) - 1);
     let power = nanos.checked_ilog2().filter(|power| *power >= SHORTEST)?;
-    let step = (nanos - (1 << power)) * STEPS >> power;
+    let step = ((nanos - (1 << power)) * STEPS) >> power;
     Some((u64::from(power - SHORTEST) * STEPS + step) as usize)
 }
 

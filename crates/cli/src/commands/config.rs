@@ -6,6 +6,7 @@ use crate::config::{Config, NOTHING_SAID, PassphraseSource};
 use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use dbkeep::engine::Location;
+use dbkeep::pool::WhenDown;
 use serde_json::{Map, Value, json};
 
 pub(super) fn run(context: &Context, action: ConfigAction) -> Result<ExitCode> {
@@ -92,6 +93,11 @@ fn show(config: &Config) -> Value {
                     "acquire_timeout_seconds": seconds(settings.pool.acquire_timeout),
                     "idle_timeout_seconds": seconds(settings.pool.idle_timeout),
                     "max_lifetime_seconds": seconds(settings.pool.max_lifetime),
+                    "validate_after_seconds": seconds(settings.pool.validate_after),
+                    "keepalive_seconds": seconds(settings.pool.keepalive),
+                    "leak_threshold_seconds": seconds(settings.pool.leak_threshold),
+                    "max_waiters": settings.pool.max_waiters,
+                    "when_down": if settings.pool.when_down == WhenDown::Wait { "wait" } else { "fail" },
                 }),
             );
             (name.clone(), Value::Object(shown))

@@ -3,6 +3,7 @@
 use super::reader::{Source, Table};
 use super::{Environment, Monitor};
 use crate::error::{Error, Result};
+use dbkeep::pool::WhenDown;
 use dbkeep::{Settings, TlsMode};
 use std::path::PathBuf;
 use toml::de::DeTable;
@@ -39,7 +40,18 @@ const CONNECTION: [&str; 18] = [
     "log_queries",
     "pool",
 ];
-const POOL: [&str; 5] = ["max", "min", "acquire_timeout", "idle_timeout", "max_lifetime"];
+const POOL: [&str; 10] = [
+    "max",
+    "min",
+    "acquire_timeout",
+    "idle_timeout",
+    "max_lifetime",
+    "validate_after",
+    "keepalive",
+    "leak_threshold",
+    "max_waiters",
+    "when_down",
+];
 const MONITOR: [&str; 6] = [
     "interval",
     "max_response_time",
@@ -185,6 +197,16 @@ fn connection(name: &str, table: &Table<'_, '_>) -> Result<Settings> {
         to.acquire_timeout = pool.duration("acquire_timeout")?.unwrap_or(to.acquire_timeout);
         to.idle_timeout = pool.duration("idle_timeout")?.unwrap_or(to.idle_timeout);
         to.max_lifetime = pool.duration("max_lifetime")?.unwrap_or(to.max_lifetime);
+        to.validate_after = pool.duration("validate_after")?.unwrap_or(to.validate_after);
+        to.keepalive = pool.duration("keepalive")?.unwrap_or(to.keepalive);
+        to.leak_threshold = pool.duration("leak_threshold")?.unwrap_or(to.leak_threshold);
+        to.max_waiters = size(pool.number("max_waiters", 0)?).or(to.max_waiters);
+        to.when_down = match pool.string("when_down")?.as_deref() {
+            None => to.when_down,
+            Some("fail") => WhenDown::Fail,
+            Some("wait") => WhenDown::Wait,
+            Some(_) => return Err(pool.complain("when_down", "is not known").hint("it is \"fail\" or \"wait\"")),
+        };
         if to.min > to.max {
             return Err(pool.complain(
                 if pool.has("min") { "min" } else { "max" },

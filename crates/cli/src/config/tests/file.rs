@@ -66,7 +66,7 @@ fn mistakes_in_the_file_are_shown_with_their_line() {
         ),
         (
             &format!("{app}[connections.app.pool]\nsize = 3"),
-            "dbkeep.toml:4:1: the key \"size\" is not known in [connections.app.pool]\n| size = 3\n? the keys are: max, min, acquire_timeout, idle_timeout, max_lifetime",
+            "dbkeep.toml:4:1: the key \"size\" is not known in [connections.app.pool]\n| size = 3\n? the keys are: max, min, acquire_timeout, idle_timeout, max_lifetime, validate_after, keepalive, leak_threshold, max_waiters, when_down",
         ),
         (
             "# ünïcode before it\n[backup]\n  retension = {}",

@@ -55,6 +55,11 @@ min = 5
 acquire_timeout = "3s"
 idle_timeout = 0
 max_lifetime = "1d"
+validate_after = "2s"
+keepalive = "1m"
+leak_threshold = "10m"
+max_waiters = 50
+when_down = "wait"
 
 [connections.log]
 url = "sqlite://data/log.db"
@@ -106,6 +111,10 @@ fn every_key_of_the_file_is_read() {
     assert!(app.log_queries);
     assert_eq!((app.pool.max, app.pool.min, app.pool.acquire_timeout), (20, 5, Duration::from_secs(3)));
     assert_eq!((app.pool.idle_timeout, app.pool.max_lifetime), (Duration::ZERO, Duration::from_secs(86_400)));
+    let pool = &app.pool;
+    let times = [pool.validate_after, pool.keepalive, pool.leak_threshold];
+    assert_eq!(times.map(|time| time.as_secs()), [2, 60, 600]);
+    assert_eq!((pool.max_waiters, pool.when_down), (Some(50), dbkeep::pool::WhenDown::Wait));
     let log = &config.connections["log"];
     assert_eq!(
         (log.settings.options.target(), log.origin.as_str()),
