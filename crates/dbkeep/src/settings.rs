@@ -124,7 +124,10 @@ impl Settings {
         }
         config
             .keepalive(limit(pool.keepalive))
-            .max(pool.max).min(pool.min).idle_timeout(limit(pool.idle_timeout)).max_lifetime(limit(pool.max_lifetime))
+            .max(pool.max)
+            .min(pool.min)
+            .idle_timeout(limit(pool.idle_timeout))
+            .max_lifetime(limit(pool.max_lifetime))
     }
 
     /// Whether the database lives and dies with its one connection.

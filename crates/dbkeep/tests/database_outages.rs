@@ -1,7 +1,7 @@
 //! A pool and its server's bad days: killed, restarted, deaf, or closing what is idle. Borrowers hear of it soon and plainly, and
 //! when it is over nothing is left of it.
 #![cfg(all(feature = "mysql", feature = "postgres"))]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use dbkeep::pool::Health;
 use dbkeep::{Database, Error, Settings};

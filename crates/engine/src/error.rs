@@ -158,7 +158,13 @@ impl Error {
 
     /// What to do next.
     pub fn hint(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+        self.0.hint.as_deref().or(match self.kind() {
+            ErrorKind::ConnectionLost => {
+                Some("run it again on another connection; whether a write took effect before is not known")
+            }
+            ErrorKind::Unavailable => Some("the server is starting up or shutting down; run it again in a moment"),
+            _ => None,
+        })
     }
 
     /// Where in the statement the error lies, in characters from 0, where the server says so.

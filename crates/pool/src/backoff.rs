@@ -5,7 +5,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The same while callers wait for the server to come back.
+/// The same while callers ask for a connection.
 pub(crate) const LONGEST_AWAITED: Duration = Duration::from_millis(200);
 
 /// A refused password does not become right by asking often, and accounts are locked for less.
@@ -45,6 +45,6 @@ mod tests {
     fn chance_spreads_a_quarter_each_way() {
         assert_eq!(pause(u32::MAX, false, false, 0.0).as_millis(), 750);
         assert_eq!(pause(u32::MAX, false, false, 1.0).as_millis(), 1250);
-        assert_eq!(pause(u32::MAX, false, true, 1.0).as_millis(), 250, "while somebody waits");
+        assert_eq!(pause(u32::MAX, false, true, 1.0).as_millis(), 250, "while somebody asks");
     }
 }

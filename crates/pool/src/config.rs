@@ -55,12 +55,12 @@ pub struct Config {
 /// What callers get while no connection works and none can be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WhenDown {
-    /// The reason, at once: a program that answers its own callers keeps answering. One attempt after the other goes on, and
-    /// who asks while one is being made hears what comes of it.
+    /// The reason, at once: a program that answers its own callers keeps answering. While somebody asks, attempts are a quarter of
+    /// a second apart at most, and who asks while one is being made hears what comes of it.
     #[default]
     Fail,
-    /// A connection as soon as the server is back, or an error once their time is over. While somebody waits, attempts are at
-    /// most a quarter of a second apart. What cannot pass by itself (a wrong password) fails at once all the same.
+    /// A connection as soon as the server is back, or an error once their time is over. While somebody waits, attempts are a
+    /// quarter of a second apart at most. What cannot pass by itself (a wrong password) fails at once all the same.
     Wait,
 }
 

@@ -241,6 +241,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         if let Some(failure) = self.hopeless(now) {
             self.counters.refused += 1;
+            self.hurry(now);
             return Join::Refused(Refusal::OpenFailed(failure));
         }
         if self.is_crowded() {
@@ -251,15 +252,20 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.next_waiter += 1;
         let Caller { since, limit, location } = caller;
         let deadline = since + limit.unwrap_or(self.config.acquire_timeout);
-        if self.config.when_down == WhenDown::Wait && !self.outage.permanent {
-            let soon = now + backoff::LONGEST_AWAITED;
-            self.outage.retry_at = self.outage.retry_at.map(|at| at.min(soon));
-        }
+        self.hurry(now);
         self.waiters.push_back(Waiter { id, handle, since, deadline, location });
         tasks.wake_housekeeper |= self.planned.is_none_or(|planned| deadline < planned);
         self.publish();
         self.pump(now, tasks);
         Join::Queued(id)
+    }
+
+    /// Somebody asks: the next attempt to open is made soon, unless that cannot help.
+    fn hurry(&mut self, now: Moment) {
+        if !self.outage.permanent {
+            let soon = now + backoff::LONGEST_AWAITED;
+            self.outage.retry_at = self.outage.retry_at.map(|at| at.min(soon));
+        }
     }
 
     /// Takes a caller who has gone away out of the queue. `None`: it is no longer there, so something is on its way to it.
@@ -413,7 +419,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     fn note_failure(&mut self, failure: &F, permanent: bool, now: Moment, chance: f64) {
         self.counters.open_failures += 1;
         let failures = self.outage.failures.saturating_add(1);
-        let awaited = self.config.when_down == WhenDown::Wait && !self.waiters.is_empty();
+        let awaited = !self.waiters.is_empty();
         self.outage = Outage {
             failures,
             retry_at: Some(now + backoff::pause(failures, permanent, awaited, chance)),
