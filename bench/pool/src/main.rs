@@ -1,5 +1,6 @@
 //! Pools side by side: acquire and release of a connection that costs nothing, so that only the pool is seen.
 
+mod spike;
 mod subjects;
 
 use hdrhistogram::Histogram;
@@ -173,6 +174,27 @@ fn main() {
                     if met { "met" } else { "not met" }
                 );
             }
+        }
+    }
+    spike(json);
+}
+
+fn spike(json: bool) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    if !json {
+        println!("\nspike: 50 callers at once, 5 connections there, 50 allowed; opening takes 150 ms, a query 2 ms");
+        println!("{:<10} {:>18} {:>12}", "pool", "opened besides", "all served");
+    }
+    for (name, opened, took) in runtime.block_on(spike::all()) {
+        let millis = took.as_secs_f64() * 1e3;
+        if json {
+            println!(
+                r#"{{"bench":"pool","case":"spike","subject":"{name}","value":{opened},"unit":"connections","n":1}}"#
+            );
+            println!(r#"{{"bench":"pool","case":"spike","subject":"{name}","value":{millis:.1},"unit":"ms","n":1}}"#);
+        } else {
+            println!("{name:<10} {opened:>18} {millis:>9.1} ms");
         }
     }
 }

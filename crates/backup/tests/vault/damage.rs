@@ -20,9 +20,10 @@ struct Sample {
 
 fn content() -> Vec<(&'static str, Vec<u8>)> {
     vec![
-        ("data/noise.bin", noise(1, 20 * MIB)),
+        ("data/noise.bin", noise(1, 36 * MIB)),
         ("data/rows.tsv", rows(2 * MIB)),
-        ("schema/10.sql", b"CREATE".to_vec()),
+        // Longer than all directories, which so are the smallest pack, whatever comes to lie with what.
+        ("schema/10.sql", noise(3, 200_000)),
     ]
 }
 
@@ -34,9 +35,10 @@ impl Sample {
         Self { place, vault, backup }
     }
 
-    /// The largest pack holds noise and nothing else.
+    /// The first pack holds noise and nothing else: it is full long before the noise is at its end.
     fn large_pack(&self) -> PathBuf {
-        self.place.files("data").into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap()
+        let written = |path: &PathBuf| path.metadata().unwrap().modified().unwrap();
+        self.place.files("data").into_iter().min_by_key(written).unwrap()
     }
 
     fn verify(&self) -> VerifyReport {
