@@ -202,7 +202,8 @@ pub(crate) struct Seed {
 pub(crate) struct Query {
     /// The statement; - reads it from standard input
     pub(crate) sql: String,
-    /// Values for the statement's placeholders, in order; each is a text that the database converts
+    /// Values for the statement's placeholders, in order; each is a text that the database converts, or after `json:` a
+    /// value as JSON, as in json:5, json:true or json:null
     #[arg(long = "param", short = 'p', value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) params: Vec<String>,
     /// Print CSV with a header

@@ -1,7 +1,7 @@
 //! What time it is, for a pool: cheap enough to be asked twice for every loan.
 
 use std::ops::Add;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A moment, in nanoseconds since some moment before the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,31 @@ impl Moment {
     pub(crate) fn of(at: std::time::Instant, now: Self) -> Self {
         let age = imp::instant().saturating_duration_since(at);
         Self(now.0.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Notices that the machine has slept, or that somebody has set its clock: the calendar has gone further than the time that
+/// timers go by, which stands still while a machine sleeps. What was connected before may long be forgotten at the other end.
+#[derive(Debug)]
+pub(crate) struct Calendar {
+    date: SystemTime,
+    at: Moment,
+}
+
+/// Less is a clock that is being corrected.
+const JUMP: Duration = Duration::from_secs(2);
+
+impl Calendar {
+    pub(crate) fn new(date: SystemTime, at: Moment) -> Self {
+        Self { date, at }
+    }
+
+    /// By how much the calendar has gone further since the last look, if that is worth a word.
+    pub(crate) fn jump(&mut self, date: SystemTime, at: Moment) -> Option<Duration> {
+        let by_date = date.duration_since(self.date).unwrap_or_default();
+        let by_timers = at.saturating_duration_since(self.at);
+        (self.date, self.at) = (date, at);
+        by_date.checked_sub(by_timers).filter(|jump| *jump > JUMP)
     }
 }
 
@@ -123,6 +148,22 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_slept_is_noticed() {
+        let (date, at) = (SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30), Moment::now());
+        let mut calendar = Calendar::new(date, at);
+        let second = Duration::from_secs(1);
+        // As much of the one as of the other, and a correction.
+        assert_eq!(calendar.jump(date + second * 300, at + second * 300), None);
+        assert_eq!(calendar.jump(date + second * 331, at + second * 330), None);
+        // An hour's sleep, and what comes after it.
+        assert_eq!(calendar.jump(date + second * 3961, at + second * 360), Some(second * 3600));
+        assert_eq!(calendar.jump(date + second * 3991, at + second * 390), None);
+        // Set back.
+        assert_eq!(calendar.jump(date, at + second * 420), None);
+        assert_eq!(calendar.jump(date + second * 30, at + second * 450), None);
+    }
 
     #[test]
     fn time_is_reckoned_without_overflow() {

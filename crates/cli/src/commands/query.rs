@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: &Query) -> Result<ExitCode> {
         // A read-only transaction alone is not enough: a statement that commits before it begins would be free of it.
         settings.options.read_only = true;
     }
-    let params: Vec<Value> = args.params.iter().map(|text| Value::Text(text.clone())).collect();
+    let params = args.params.iter().map(|text| param(text)).collect::<Result<Vec<_>>>()?;
     with_open(context, settings, async |database| execute(context, args, database, &sql, &params).await).await?;
     Ok(ExitCode::Done)
 }
@@ -68,6 +68,31 @@ async fn execute(
     let ended = transaction.rollback().await;
     printed?;
     ended.map_err(Error::from)
+}
+
+/// A parameter: a text as it is, or any value as JSON after `json:`.
+fn param(text: &str) -> Result<Value> {
+    let Some(json) = text.strip_prefix("json:") else { return Ok(Value::Text(text.to_owned())) };
+    let wrong = |why: String| {
+        Error::usage(format!("the parameter {text:?} is no JSON: {why}")).hint(
+            "as in json:5, json:1.25, json:true, json:null; a text that begins with json: is written json:\"json:…\"",
+        )
+    };
+    Ok(match serde_json::from_str(json).map_err(|error| wrong(error.to_string()))? {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(value),
+        serde_json::Value::String(value) => Value::Text(value),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(value), _) => Value::Int(value),
+            (_, Some(value)) => Value::UInt(value),
+            // With every digit that was written.
+            _ => match json.trim().parse() {
+                Ok(decimal) => Value::Decimal(decimal),
+                Err(_) => number.as_f64().map_or(Value::Null, Value::Double),
+            },
+        },
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => Value::Json(json.to_owned()),
+    })
 }
 
 /// The statement itself, from standard input where it is `-`.
@@ -352,6 +377,24 @@ mod tests {
         ] {
             assert_eq!(encoded(&value), text);
         }
+    }
+
+    #[test]
+    fn parameters_are_texts_or_json() {
+        for (given, value) in [
+            ("true", Value::Text("true".into())),
+            ("json:true", Value::Bool(true)),
+            ("json:null", Value::Null),
+            ("json:-5", Value::Int(-5)),
+            ("json:18446744073709551615", Value::UInt(u64::MAX)),
+            ("json:12345678901234567890.10", Value::Decimal("12345678901234567890.10".parse().unwrap())),
+            ("json:\"json:x\"", Value::Text("json:x".into())),
+            ("json:{\"a\": 1}", Value::Json("{\"a\": 1}".into())),
+        ] {
+            assert_eq!(param(given).unwrap(), value, "{given}");
+        }
+        let error = param("json:tru").unwrap_err();
+        assert!(error.code == ExitCode::Usage && error.hint.is_some(), "{error:?}");
     }
 
     #[test]

@@ -73,6 +73,13 @@ fn values_are_bound_and_never_part_of_the_statement() {
         let sql = format!("SELECT {placeholder} AS a");
         let run = project.run(&["query", "--csv", &sql, "-p", "it's"]).expect(0);
         assert_eq!(run.stdout, "a\nit's\n");
+        // What a text would not be: a number, a truth, nothing.
+        let (one, two) = if placeholder == "$1" { ("$1::int", "$2::boolean") } else { ("?", "?") };
+        let sql = format!("SELECT CASE WHEN {one} + 1 = 42 AND {two} THEN 'both' END AS a");
+        let run = project.run(&["query", "--csv", &sql, "-p", "json:41", "-p", "json:true"]).expect(0);
+        assert_eq!(run.stdout, "a\nboth\n");
+        let sql = format!("SELECT CASE WHEN {one} IS NULL THEN 'none' END AS a");
+        assert_eq!(project.run(&["query", "--csv", &sql, "-p", "json:null"]).expect(0).stdout, "a\nnone\n");
     }
 }
 

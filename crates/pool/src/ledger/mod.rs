@@ -173,10 +173,15 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         (before != now).then_some((before, now))
     }
 
+    /// Nobody knows what idle connections are worth: each is checked before it is lent.
+    pub(crate) fn doubt(&mut self, now: Moment) {
+        self.shelf.doubt(now);
+    }
+
     /// Something failed that may concern every connection: each is checked before it is lent.
     fn suspect(&mut self, now: Moment) {
         self.suspecting = true;
-        self.shelf.doubt(now);
+        self.doubt(now);
     }
 
     /// Where connections rest.
