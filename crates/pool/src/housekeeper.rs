@@ -42,7 +42,11 @@ async fn run<M: Manage>(watch: Watch<M>, wake: Arc<Notify>) {
             }
             let now = Moment::now();
             if let Some(jump) = calendar.jump(SystemTime::now(), now) {
-                tracing::info!(pool = &*shared.name, ?jump, "the machine has slept, or its clock was set: idle connections are checked before they are lent");
+                tracing::info!(
+                    pool = &*shared.name,
+                    ?jump,
+                    "the machine has slept, or its clock was set: idle connections are checked before they are lent"
+                );
                 shared.step(|ledger, _| ledger.doubt(now));
             }
             shared.step(|ledger, tasks| ledger.tick(now, tasks))
