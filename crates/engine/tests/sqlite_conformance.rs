@@ -19,7 +19,7 @@ mod on_one_thread {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute"]
+#[ignore = "ten million rows take a minute; streams_hold_little_memory asks the same of a hundred megabytes, and the program's own tests stream ten million"]
 async fn ten_million_rows_hold_little_memory() {
     let (options, _directory) = database().unwrap();
     dbkeep_testkit::conformance::ten_million_rows_hold_little_memory(&options).await;

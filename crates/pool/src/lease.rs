@@ -89,7 +89,8 @@ impl<M: Manage> Drop for Lease<M> {
             // The borrower did not get to its end, and what it left need not show in the connection's own state.
             state = State::NeedsReset;
         }
-        let now = shared.about_now();
+        // Whoever fails is dated exactly: what worked before, if only just, is doubted from then on.
+        let now = if state == State::Clean { shared.about_now() } else { Moment::now() };
         let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&held.connection, now));
         let back = match state {
             State::Clean => shared.shelf.take_back(held, proven, now),

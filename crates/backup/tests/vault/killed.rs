@@ -12,7 +12,7 @@ const PATH: &str = "DBKEEP_TEST_VAULT";
 
 /// Not a test: the program that the test below starts and kills. It writes for ever.
 #[test]
-#[ignore = "is started by another test"]
+#[ignore = "no test but the program that a_killed_run_leaves_no_backup_and_the_next_succeeds starts and kills; by itself it would write for ever"]
 fn a_program_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let vault =

@@ -116,7 +116,7 @@ fn long_results_stream_from_every_server() {
 
 /// `cargo test -p dbkeep-cli --test program -- --ignored ten_million` runs it; a few minutes.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "ten million rows from each server, twice, take minutes; long_results_stream_from_every_server asks the same of half a million"]
 fn ten_million_rows_stream_from_every_server_in_every_format() {
     check(&Project::sqlite(), None, 10_000_000, "--json");
     for database in on_every_server() {
