@@ -44,8 +44,12 @@ pub(super) fn repair(vault: &Vault, found: &VerifyReport) -> Result<RepairReport
         if !damaged.contains(&pack.id) {
             continue;
         }
-        // What cannot be read at all is lost as a whole.
-        let content = store.read(FileType::Pack, &pack.id).unwrap_or_default();
+        let content = match store.read(FileType::Pack, &pack.id) {
+            // Gone, or what a dying disk answers: lost as a whole. Should the file ever be read again, `restic rebuild-index`
+            // (or `repair index`) makes it known again.
+            Err(err) if matches!(err.kind(), VaultErrorKind::NotFound | VaultErrorKind::Io) => bytes::Bytes::new(),
+            content => content?,
+        };
         for (blob_type, id, location) in blobs {
             let Some(sealed) = sound(vault, &content, &id, &location) else {
                 report.lost += 1;

@@ -22,8 +22,7 @@ fn content() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("data/noise.bin", noise(1, 36 * MIB)),
         ("data/rows.tsv", rows(2 * MIB)),
-        // Longer than all directories, which so are the smallest pack, whatever comes to lie with what.
-        ("schema/10.sql", noise(3, 200_000)),
+        ("schema/10.sql", b"CREATE".to_vec()),
     ]
 }
 
@@ -39,6 +38,18 @@ impl Sample {
     fn large_pack(&self) -> PathBuf {
         let written = |path: &PathBuf| path.metadata().unwrap().modified().unwrap();
         self.place.files("data").into_iter().min_by_key(written).unwrap()
+    }
+
+    /// The pack without which no directory can be read. There is one; which, only its absence tells.
+    fn tree_pack(&self) -> PathBuf {
+        let aside = self.place.path().join("aside");
+        let is_it = |pack: &PathBuf| {
+            fs::rename(pack, &aside).unwrap();
+            let texts = self.texts();
+            fs::rename(&aside, pack).unwrap();
+            texts.iter().any(|text| text.contains("needed by `*` of backup"))
+        };
+        self.place.files("data").into_iter().find(is_it).unwrap()
     }
 
     fn verify(&self) -> VerifyReport {
@@ -178,8 +189,7 @@ fn a_repair_of_a_sound_vault_changes_nothing() {
 #[test]
 fn a_lost_pack_of_directories_is_repaired_too() {
     let sample = Sample::new();
-    let pack = sample.place.files("data").into_iter().min_by_key(|path| path.metadata().unwrap().len()).unwrap();
-    fs::remove_file(&pack).unwrap();
+    fs::remove_file(sample.tree_pack()).unwrap();
     let repaired = sample.vault.repair(&sample.verify()).unwrap();
     assert_eq!((repaired.packs, repaired.saved), (1, 0));
     assert!(repaired.lost > 0);
@@ -258,9 +268,7 @@ fn a_damaged_record_is_neither_hidden_nor_hides_the_others() {
 #[test]
 fn a_lost_directory_is_named_with_the_entries_below_it() {
     let sample = Sample::new();
-    // The only pack of trees is the smallest.
-    let pack = sample.place.files("data").into_iter().min_by_key(|path| path.metadata().unwrap().len()).unwrap();
-    fs::remove_file(&pack).unwrap();
+    fs::remove_file(sample.tree_pack()).unwrap();
     let texts = sample.texts();
     assert!(texts[0].contains("is missing") && texts[0].contains("needed by `*` of backup"), "{texts:?}");
     assert_eq!(sample.unreadable().len(), 3);

@@ -164,8 +164,11 @@ pub(super) async fn back_up(context: &Context, config: &Config, args: &BackupCre
     Ok(summary?)
 }
 
-/// A database's name: of one that is a file, without its folders.
-pub(super) fn file_name(database: &str) -> &str {
+/// A database's name: of one that is a file, which alone is its own place, without its folders.
+pub(super) fn plain_name<'n>(database: &'n str, source: &str) -> &'n str {
+    if database != source {
+        return database;
+    }
     database.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(database)
 }
 
@@ -255,16 +258,17 @@ async fn list(context: &Context) -> Result<ExitCode> {
             "backup", "type", "database", "when", "tables", "rows", "read", "stored", "took", "verified", "tag",
         ]);
         // Where one name stands for several databases, the place is part of it.
+        fn name(summary: &Summary) -> &str {
+            plain_name(&summary.database, &summary.source)
+        }
         let is_ambiguous = |summary: &Summary| {
-            all.iter().any(|other| {
-                file_name(&other.summary.database) == file_name(&summary.database)
-                    && other.summary.source != summary.source
-            })
+            let same_name = |other: &&Listed| name(&other.summary) == name(summary);
+            all.iter().filter(same_name).any(|other| other.summary.source != summary.source)
         };
         for Listed { summary, verified_at, .. } in &all {
             let database = match is_ambiguous(summary) {
                 true => summary.source.as_str(),
-                false => file_name(&summary.database),
+                false => name(summary),
             };
             rows.add_row([
                 Cell::new(short(&summary.id)),
@@ -332,6 +336,12 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
     let ok = report.is_ok();
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     let checked_bytes = report.checked_bytes;
+    if !context.output.json {
+        // Told before anything else is tried, which may fail.
+        for error in &errors {
+            context.output.line(format_args!("{} {error}", "✗".red()));
+        }
+    }
     let repaired = match args.repair && !ok {
         true => {
             let vault = vault(&config, false).await?;
@@ -357,9 +367,6 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
             bytes(checked_bytes)
         ));
     } else {
-        for error in &errors {
-            context.output.line(format_args!("{} {error}", "✗".red()));
-        }
         match repaired {
             Some(repaired) => {
                 context.output.line(format_args!(
@@ -380,4 +387,16 @@ async fn verify(context: &Context, args: &BackupVerify) -> Result<ExitCode> {
         }
     }
     Ok(if ok { ExitCode::Done } else { ExitCode::Damaged })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn only_the_name_of_a_file_loses_its_folders() {
+        assert_eq!(plain_name("/srv/shop/shop.db", "/srv/shop/shop.db"), "shop.db");
+        assert_eq!(plain_name("odd/x=1", "odd/x=1 on db.internal:5432"), "odd/x=1");
+        assert_eq!(plain_name("shop", "shop on db.internal:3306"), "shop");
+    }
 }

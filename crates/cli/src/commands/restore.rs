@@ -1,6 +1,6 @@
 //! `dbkeep restore`
 
-use super::backup::{file_name, short, vault};
+use super::backup::{plain_name, short, vault};
 use super::{Context, database_name};
 use crate::args::Restore;
 use crate::config::Config;
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &Context, args: &Restore) -> Result<ExitCode> {
             &format!(
                 "restore backup {} of {} into {name}",
                 short(&plan.id().to_string()),
-                file_name(&plan.manifest().database)
+                plain_name(&plan.manifest().database, &plan.manifest().source)
             ),
             &name,
         )?;

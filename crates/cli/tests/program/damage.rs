@@ -34,15 +34,20 @@ fn writable(path: &Path) {
     fs::set_permissions(path, permissions).unwrap();
 }
 
-#[test]
-fn a_flipped_bit_is_found_and_nothing_is_restored_from_it() {
-    let project = saved();
+/// In the middle of the largest pack.
+fn flip_a_bit(project: &Project) {
     let pack = largest(&project.path("storage/backups/data"));
     let mut bytes = fs::read(&pack).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     writable(&pack);
     fs::write(&pack, bytes).unwrap();
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_nothing_is_restored_from_it() {
+    let project = saved();
+    flip_a_bit(&project);
     let run = project.run(&["backup", "verify"]).expect(7);
     assert!(run.stdout.starts_with("✗ "), "{}", run.stdout);
     let json = project.run(&["backup", "verify", "--json"]).expect(7).json();
@@ -60,12 +65,7 @@ fn a_flipped_bit_is_found_and_nothing_is_restored_from_it() {
 #[test]
 fn what_verify_advises_after_a_flipped_bit_makes_new_backups_sound() {
     let project = saved();
-    let pack = largest(&project.path("storage/backups/data"));
-    let mut bytes = fs::read(&pack).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    writable(&pack);
-    fs::write(&pack, bytes).unwrap();
+    flip_a_bit(&project);
     // A new backup alone does not help: it relies on what is there.
     project.run(&["backup"]).expect(0);
     project.run(&["restore", "latest", "--into", "sqlite:copy.db"]).expect(7);
