@@ -9,13 +9,17 @@ use tokio::sync::oneshot;
 
 use crate::clock::Moment;
 use crate::error::{AcquireError, AcquireErrorKind, AcquirePhase, Failed};
+use crate::front::{Caller, Queued, WaiterId};
 use crate::lease::Lease;
-use crate::ledger::{Caller, Join, Mode, Refusal, Trust, WaiterId, Warmth};
+use crate::ledger::{Join, Mode, Refusal, Trust, Warmth};
 use crate::manage::{Manage, State};
 use crate::observer;
 use crate::parcel::{self, Load};
-use crate::shared::{Delivery, Failure, Shared};
-use crate::shelf::{Held, Lent};
+use crate::shared::{Delivery, Failure, Shared, Waiter};
+use crate::shelf::Held;
+
+/// For a limit from here on the clock's tick of a few milliseconds does not matter.
+const COARSE: Duration = Duration::from_secs(1);
 
 /// One call for a connection.
 struct Call<'a, M: Manage> {
@@ -42,16 +46,19 @@ pub(crate) async fn acquire<M: Manage>(
     limit: Limit,
     location: &'static Location<'static>,
 ) -> Result<Lease<M>, AcquireError<M::Error>> {
-    let call = Call { shared, location, started: shared.about_now(), limit };
+    let mut call = Call { shared, location, started: shared.about_now(), limit };
     if let Some(lease) = call.take_resting(Trust::Proven) {
         return Ok(lease);
     }
-    let call = Call { started: Moment::now(), ..call };
+    // A limit that is a matter of milliseconds is kept to the millisecond.
+    let exact = shared.is_observed() || limit.time().is_some_and(|limit| limit < COARSE);
+    if exact {
+        call.started = Moment::now();
+    }
     let mut place = loop {
         let (sender, receiver) = oneshot::channel();
-        let caller = Caller { since: call.started, limit: call.limit.time(), location };
-        match shared.step(|ledger, tasks| ledger.join(call.started, caller, sender, tasks)) {
-            Join::Queued(id) => break QueuePlace { shared, id, receiver, left: false },
+        match call.join(sender, exact) {
+            Join::Queued(Queued { id, .. }) => break QueuePlace { shared, id, receiver, left: false },
             Join::Refused(refusal) => return Err(call.refused(refusal)),
             Join::Lent(held) => {
                 if let Some(lease) = call.accept(held) {
@@ -119,10 +126,28 @@ impl Limit {
 }
 
 impl<M: Manage> Call<'_, M> {
+    /// Comes to wait; with the ledger only where there is something to do for one caller more.
+    fn join(&self, sender: Waiter<M>, exact: bool) -> Join<M::Connection, Failure<M>> {
+        let (limit, timed) = (self.limit.time(), self.shared.is_observed());
+        let caller = Caller { since: self.started, exact, timed, limit, location: self.location };
+        match self.shared.front.join(caller, sender) {
+            Ok(queued) => {
+                if queued.wake_housekeeper {
+                    self.shared.housekeeper.notify_one();
+                }
+                Join::Queued(queued)
+            }
+            Err(sender) => {
+                let now = self.started.max(Moment::now());
+                self.shared.step(|ledger, tasks| ledger.join(now, caller, sender, tasks))
+            }
+        }
+    }
+
     /// Takes a connection that rests, without the ledger.
     fn take_resting(&self, trust: Trust) -> Option<Lease<M>> {
-        let (shelf, exact) = (&self.shared.shelf, self.shared.is_observed());
-        while let Lent::Yes(held) = shelf.lend(self.started, exact, self.location, trust == Trust::Proven) {
+        let (shelf, exact) = (&self.shared.front.shelf, self.shared.is_observed());
+        while let Some(held) = shelf.lend(self.started, exact, self.location, trust == Trust::Proven) {
             if let Some(lease) = self.accept(held) {
                 return Some(lease);
             }
@@ -131,7 +156,7 @@ impl<M: Manage> Call<'_, M> {
     }
 
     /// A lease of it, if the manager knows nothing against it; otherwise it goes back to be reset or closed.
-    fn accept(&self, held: Held<M::Connection>) -> Option<Lease<M>> {
+    fn accept(&self, held: Box<Held<M::Connection>>) -> Option<Lease<M>> {
         let load = Load { shared: Arc::clone(self.shared), held };
         match self.shared.state_of(&load.held.connection) {
             State::Clean => Some(self.lease(load, Duration::ZERO)),
@@ -210,7 +235,7 @@ struct QueuePlace<'a, M: Manage> {
 impl<M: Manage> Drop for QueuePlace<'_, M> {
     fn drop(&mut self) {
         if !self.left {
-            drop(self.shared.step(|ledger, _| ledger.leave(self.id)));
+            drop(self.shared.front.leave(self.id));
         }
     }
 }

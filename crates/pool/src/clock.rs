@@ -33,6 +33,11 @@ impl Moment {
         self.0.max(1)
     }
 
+    /// The moment of a [number](Self::number); none of 0.
+    pub(crate) fn of_number(number: u64) -> Option<Self> {
+        (number > 0).then_some(Self(number))
+    }
+
     /// A moment of the standard library's clock, seen from `now`.
     pub(crate) fn of(at: std::time::Instant, now: Self) -> Self {
         let age = imp::instant().saturating_duration_since(at);

@@ -15,7 +15,7 @@ use crate::ledger::Place;
 use crate::manage::{Manage, State};
 use crate::observer;
 use crate::shared::Shared;
-use crate::shelf::{Held, Seat};
+use crate::shelf::{Card, Held, Seat};
 use crate::stats::CloseReason;
 
 /// After this long nobody counts on a check or a reset any more: a caller who waits for it gets another connection if one
@@ -117,21 +117,21 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
 
 /// Checks or resets a connection, which is then lent, or closed.
 pub(crate) fn care<M: Manage>(shared: &Arc<Shared<M>>, held: Held<M::Connection>, care: Care) {
-    let Held { seat, connection } = held;
+    let Held { seat, connection, card, .. } = held;
     let job = Job::new(shared, Place::Seat(seat));
-    shared.runtime.spawn(run_care(job, connection, care));
+    shared.runtime.spawn(run_care(job, connection, card, care));
 }
 
-async fn run_care<M: Manage>(mut job: Job<M>, mut connection: M::Connection, care: Care) {
+async fn run_care<M: Manage>(mut job: Job<M>, mut connection: M::Connection, card: Card, care: Care) {
     let shared = Arc::clone(&job.shared);
     let fit = tend(&mut job, &mut connection, care).await;
-    let held = Held { seat: job.seat(), connection };
+    let held = Held::new(job.seat(), connection, card);
     let now = Moment::now();
     shared.step(|ledger, tasks| {
         if fit {
             ledger.healthy(held, now, tasks);
         } else {
-            ledger.unhealthy(held, now, tasks);
+            ledger.unhealthy(*held, now, tasks);
         }
     });
 }

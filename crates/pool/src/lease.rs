@@ -35,9 +35,9 @@ impl<M: Manage> Lease<M> {
     pub fn detach(mut self) -> M::Connection {
         let Load { shared, held } = self.unload();
         let now = Moment::now();
-        let loan = shared.step(|ledger, tasks| ledger.detach(held.seat, now, tasks));
+        let (connection, loan) = shared.step(|ledger, tasks| ledger.detach(held, now, tasks));
         report(&shared, &loan, now);
-        held.connection
+        connection
     }
 
     /// Has the pool close the connection in the background, and makes room for another one at once. For a borrower who
@@ -93,18 +93,17 @@ impl<M: Manage> Drop for Lease<M> {
         let now = if state == State::Clean { shared.about_now() } else { Moment::now() };
         let proven = (*self.used.get_mut() && state == State::Clean).then(|| shared.answered_at(&held.connection, now));
         let back = match state {
-            State::Clean => shared.shelf.take_back(held, proven, now),
+            State::Clean => shared.front.shelf.take_back(held, proven, now),
             _ => Back::AskLedger(held),
         };
         match back {
-            Back::Rests { loan, tidy } => {
-                if tidy {
-                    shared.step(|ledger, tasks| ledger.tidy(now, tasks));
-                }
-                report(&shared, &loan, now);
-            }
+            Back::Rests(loan) => report(&shared, &loan, now),
             Back::AskLedger(held) => {
                 shared.receive(held, state, proven, now, |shared, loan| report(shared, loan, now));
+            }
+            Back::Overtaken(held, loan) => {
+                shared.step(|ledger, tasks| ledger.come_back(held, state, now, tasks));
+                report(&shared, &loan, now);
             }
         }
     }

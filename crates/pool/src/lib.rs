@@ -88,6 +88,7 @@ mod backoff;
 mod clock;
 mod config;
 mod error;
+mod front;
 mod housekeeper;
 mod job;
 mod lease;

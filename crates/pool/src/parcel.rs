@@ -11,7 +11,7 @@ use crate::shelf::Held;
 /// A lent connection: what a lease is made of.
 pub(crate) struct Load<M: Manage> {
     pub(crate) shared: Arc<Shared<M>>,
-    pub(crate) held: Held<M::Connection>,
+    pub(crate) held: Box<Held<M::Connection>>,
 }
 
 /// A connection that counts as lent and has not reached its caller. Dropped, it goes back as if it had never been lent.
@@ -21,7 +21,7 @@ pub(crate) struct Parcel<M: Manage> {
 }
 
 impl<M: Manage> Parcel<M> {
-    pub(crate) fn new(shared: Arc<Shared<M>>, held: Held<M::Connection>, waited: Duration) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<M>>, held: Box<Held<M::Connection>>, waited: Duration) -> Self {
         Self { load: Some(Load { shared, held }), waited }
     }
 

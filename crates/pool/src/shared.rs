@@ -1,7 +1,7 @@
 //! The thin ring around the ledger: takes the lock, and carries out what was decided under it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
@@ -9,18 +9,20 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::error::OpenFailure;
+use crate::front::{Front, PassedOn};
 use crate::job;
 use crate::ledger::{Ledger, Refusal, Task, Tasks};
 use crate::manage::{Manage, State};
 use crate::observer::{self, Observer};
 use crate::parcel::Parcel;
-use crate::shelf::{Held, Loan, Shelf};
+use crate::shelf::{Apart, Held, Loan};
 use crate::stats::Borrower;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 pub(crate) type Failure<M> = OpenFailure<<M as Manage>::Error>;
 /// What a caller in the queue is sent.
 pub(crate) type Delivery<M> = Result<Parcel<M>, Refusal<Failure<M>>>;
-type Waiter<M> = oneshot::Sender<Delivery<M>>;
+pub(crate) type Waiter<M> = oneshot::Sender<Delivery<M>>;
 pub(crate) type Book<M> = Ledger<<M as Manage>::Connection, Waiter<M>, Failure<M>>;
 pub(crate) type Work<M> = Tasks<<M as Manage>::Connection, Waiter<M>, Failure<M>>;
 
@@ -31,9 +33,9 @@ pub(crate) struct Shared<M: Manage> {
     pub(crate) runtime: Handle,
     pub(crate) housekeeper: Arc<Notify>,
     observer: Option<Arc<dyn Observer>>,
-    ledger: Mutex<Book<M>>,
+    ledger: Apart<Mutex<Book<M>>>,
     /// The ledger's own, for who needs no ledger.
-    pub(crate) shelf: Arc<Shelf<M::Connection>>,
+    pub(crate) front: Arc<Front<M::Connection, Waiter<M>>>,
     closing: watch::Sender<bool>,
     drained: Notify,
     /// An attempt to open has ended.
@@ -55,17 +57,17 @@ impl<M: Manage> Shared<M> {
             runtime,
             housekeeper: Arc::new(Notify::new()),
             observer,
-            shelf: Arc::clone(ledger.shelf()),
-            ledger: Mutex::new(ledger),
+            front: Arc::clone(ledger.front()),
+            ledger: Apart(Mutex::new(ledger)),
             closing: watch::Sender::new(false),
             drained: Notify::new(),
             attempted: Notify::new(),
         }
     }
 
-    /// The ledger, to look at. No step leaves it half done, so a panic elsewhere does not make it unusable.
+    /// The ledger, to look at.
     pub(crate) fn look(&self) -> MutexGuard<'_, Book<M>> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ledger.0)
     }
 
     /// One step of the ledger under the lock, and then what it asks for, outside.
@@ -74,7 +76,9 @@ impl<M: Manage> Shared<M> {
         let (result, drained, news) = {
             let mut ledger = self.look();
             let result = decide(&mut ledger, &mut tasks);
-            ledger.publish();
+            while ledger.publish() {
+                ledger.pump(Moment::now(), &mut tasks);
+            }
             (result, ledger.is_drained(), ledger.news())
         };
         if drained {
@@ -97,27 +101,21 @@ impl<M: Manage> Shared<M> {
     /// loan that ends.
     pub(crate) fn receive(
         self: Arc<Self>,
-        held: Held<M::Connection>,
+        mut held: Box<Held<M::Connection>>,
         state: State,
         proven: Option<Moment>,
         now: Moment,
         report: impl FnOnce(&Self, &Loan),
     ) {
-        let epoch = self.shelf.epoch();
-        if state == State::Clean && self.shelf.may_pass_on(&held.seat, epoch, proven, now) {
-            // Nothing but the queue changes, so the ledger is locked for that alone.
-            let next = {
-                let mut ledger = self.look();
-                let next = ledger.next(epoch, now);
-                ledger.publish();
-                next
+        if state == State::Clean {
+            held = match self.front.pass_on(held, proven, now) {
+                Ok(PassedOn { waiter, held, waited, ended }) => {
+                    report(&self, &ended);
+                    // What this lease held of the pool goes along: no count is touched that all borrowers share.
+                    return drop(waiter.send(Ok(Parcel::new(self, held, waited))));
+                }
+                Err(held) => held,
             };
-            if let Some((waiter, next)) = next {
-                report(&self, &self.shelf.pass_on(&held.seat, proven, now, next));
-                // What this lease held of the pool goes along: no count is touched that all borrowers share.
-                drop(waiter.send(Ok(Parcel::new(self, held, next.waited))));
-                return;
-            }
         }
         let loan = self.step(|ledger, tasks| ledger.give_back(held, state, proven, now, tasks));
         report(&self, &loan);
@@ -132,8 +130,8 @@ impl<M: Manage> Shared<M> {
             }
             Task::Refuse { waiter, refusal } => drop(waiter.send(Err(refusal))),
             Task::Open { seat } => job::open(self, seat),
-            Task::Check(held) => job::care(self, held, job::Care::Check),
-            Task::Reset(held) => job::care(self, held, job::Care::Reset),
+            Task::Check(held) => job::care(self, *held, job::Care::Check),
+            Task::Reset(held) => job::care(self, *held, job::Care::Reset),
             Task::Close { place, connection, reason, age, uses } => {
                 tracing::debug!(pool = &*self.name, %reason, ?age, uses, "closing a connection");
                 self.tell(|observer| observer.closed(&observer::Closed { reason, age, uses }));

@@ -1,20 +1,21 @@
 //! Where connections rest between borrowers. Lending one and taking it back needs neither the ledger nor its lock.
 //!
 //! A [`Shelf`] is a stack of the numbers of places (Treiber's, with a tag in its top against ABA), so the connection used last
-//! is lent first. Whoever takes a number off the stack owns the place until it is put back: the lock of a place is never
-//! waited for, except by who looks at borrowers.
+//! is lent first. Whoever takes a number off the stack owns what lies in that place until it is put back.
 //!
-//! The [`gate`](Shelf::gate) says whether borrowing and returning may go by here at all. The ledger sets its bit of attention
-//! before it looks at the shelf a last time, and who returns a connection looks at the gate again after putting it there. Both
-//! in one order that all threads agree on, so one of the two sees the other: nobody waits beside a connection that rests
-//! ([Dekker's idea](https://www.cs.utexas.edu/~EWD/transcriptions/EWD01xx/EWD123.html)). `tests/shelf_model.rs` walks all
-//! interleavings.
+//! The same word that names the top says whether the ledger wants to see who comes: it marks the word before it looks at the
+//! shelf a last time. What came to rest before is seen there, and who comes later finds the mark, so nobody waits beside a
+//! connection that rests. `tests/shelf_model.rs` walks all interleavings.
 
 use std::panic::Location;
+use std::sync::atomic::AtomicU64 as Count;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crossbeam_utils::atomic::AtomicCell;
+
 use crate::clock::Moment;
-use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, in_this_order};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Slot};
 use crate::times::{CallSite, Times};
 
 /// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
@@ -24,7 +25,7 @@ use crate::times::{CallSite, Times};
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Seat(pub(crate) usize);
 
-/// What is known of the connection of a place.
+/// What is known of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
     /// The epoch in which opening it began.
@@ -59,7 +60,7 @@ pub(crate) struct Loan {
     /// Whether it has been reported as leaked.
     pub(crate) leaked: bool,
     /// Whether its beginning is known exactly, so that its length is worth to be counted.
-    pub(crate) exact: bool,
+    exact: bool,
 }
 
 impl Loan {
@@ -72,22 +73,28 @@ impl Loan {
 /// One loan in so many is timed exactly, beginning with the first of a connection.
 const SAMPLED: u64 = 8;
 
-/// A connection with its seat: what is handed from one to the next.
+/// A connection with its seat and its card: what is handed from one to the next.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Held<C> {
     pub(crate) seat: Seat,
     pub(crate) connection: C,
+    pub(crate) card: Card,
+    /// While it is lent.
+    loan: Option<Loan>,
 }
 
-/// What is in a place, and what its borrowers have done so far.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-struct Content<C> {
-    rest: Rest<C>,
-    card: Option<Card>,
-    use_counts: UseCounts,
-    held: HeldTimes,
+impl<C> Held<C> {
+    pub(crate) fn new(seat: Seat, connection: C, card: Card) -> Box<Self> {
+        Box::new(Self { seat, connection, card, loan: None })
+    }
+
+    /// A borrower has used it without a fault, or somebody has checked it.
+    pub(crate) fn prove(&mut self, at: Option<Moment>) {
+        if let Some(at) = at {
+            self.card.proven_at = self.card.proven_at.max(at);
+        }
+    }
 }
 
 /// How long loans lasted, in all and by who asked.
@@ -122,16 +129,7 @@ impl HeldTimes {
     }
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-enum Rest<C> {
-    /// In the ledger's hands, or nothing.
-    Away,
-    Idle(C),
-    Lent(Loan),
-}
-
-/// Counted where no two borrowers meet.
+/// What borrowers have done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UseCounts {
     pub(crate) acquired: u64,
@@ -146,58 +144,87 @@ pub(crate) struct UseCounts {
 struct Place<C> {
     /// The next lower place of the stack, plus one; 0: the last.
     below: AtomicU32,
-    content: Mutex<Content<C>>,
+    resting: Slot<Held<C>>,
+    notes: Notes,
+}
+
+/// For who looks on. Written only by whoever has the connection, so nothing here need be added to by two at once, and read
+/// without any order: who looks on may see a loan that has just ended.
+#[derive(Debug, Default)]
+struct Notes {
+    /// Since when it is lent, as a [number](Moment::number); 0: it is not.
+    lent_since: Count,
+    location: AtomicCell<Option<&'static Location<'static>>>,
+    /// The `lent_since` of the loan that was reported as leaked.
+    leaked: Count,
+    acquired: Count,
+    acquired_new: Count,
+    /// In nanoseconds.
+    waited: Count,
+    used: Count,
+    held: Mutex<HeldTimes>,
+}
+
+fn add(count: &Count, more: u64) {
+    count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+}
+
+fn subtract(count: &Count, less: u64) {
+    count.store(count.load(Ordering::Relaxed).saturating_sub(less), Ordering::Relaxed);
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Notes {
+    fn held(&self) -> MutexGuard<'_, HeldTimes> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn loan(&self) -> Option<(Moment, &'static Location<'static>)> {
+        let since = Moment::of_number(self.lent_since.load(Ordering::Acquire))?;
+        Some((since, self.location.load()?))
+    }
 }
 
 impl<C> Place<C> {
     fn new() -> Self {
-        let content =
-            Content { rest: Rest::Away, card: None, use_counts: UseCounts::default(), held: HeldTimes::default() };
-        Self { below: AtomicU32::new(0), content: Mutex::new(content) }
+        Self { below: AtomicU32::new(0), resting: Slot::new(), notes: Notes::default() }
     }
 
-    fn content(&self) -> MutexGuard<'_, Content<C>> {
-        crate::sync::lock(&self.content)
-    }
-}
-
-impl<C> Content<C> {
-    fn card(&mut self) -> &mut Card {
-        match &mut self.card {
-            Some(card) => card,
-            None => unreachable!("a place without a connection was taken for one with"),
-        }
-    }
-
-    fn begin(&mut self, mut loan: Loan) {
-        let card = self.card();
-        let is_new = card.uses == 0;
-        if !loan.exact && card.uses.is_multiple_of(SAMPLED) {
+    fn begin(&self, held: &mut Held<C>, mut loan: Loan) {
+        let notes = &self.notes;
+        if !loan.exact && held.card.uses.is_multiple_of(SAMPLED) {
             (loan.since, loan.exact) = (Moment::now(), true);
         }
-        card.uses += 1;
-        self.use_counts.acquired += 1;
-        self.use_counts.acquired_new += u64::from(is_new);
-        self.use_counts.waited += loan.waited;
-        self.rest = Rest::Lent(loan);
+        add(&notes.acquired, 1);
+        if held.card.uses == 0 {
+            add(&notes.acquired_new, 1);
+        }
+        if !loan.waited.is_zero() {
+            add(&notes.waited, nanos(loan.waited));
+        }
+        held.card.uses += 1;
+        notes.location.store(Some(loan.location));
+        notes.lent_since.store(loan.since.number(), Ordering::Release);
+        held.loan = Some(loan);
     }
 
-    /// Ends the loan. `proven`: when the connection last worked, if its borrower used it.
-    fn end(&mut self, proven: Option<Moment>, now: Moment, next: Rest<C>) -> Loan {
-        let Rest::Lent(loan) = std::mem::replace(&mut self.rest, next) else {
-            unreachable!("a lease came back to a place that was not lent")
-        };
-        if loan.exact {
+    fn end(&self, held: &mut Held<C>, proven: Option<Moment>, now: Moment) -> Loan {
+        let Some(mut loan) = held.loan.take() else { unreachable!("a lease came back that was none") };
+        let notes = &self.notes;
+        notes.lent_since.store(0, Ordering::Relaxed);
+        loan.leaked = notes.leaked.load(Ordering::Relaxed) == loan.since.number();
+        let length = if loan.exact {
             let length = now.max(Moment::now()).saturating_duration_since(loan.since);
-            self.use_counts.used += length;
-            self.held.record(loan.location, length);
+            notes.held().record(loan.location, length);
+            length
         } else {
-            self.use_counts.used += now.saturating_duration_since(loan.since);
-        }
-        if let Some(at) = proven {
-            let card = self.card();
-            card.proven_at = card.proven_at.max(at);
-        }
+            now.saturating_duration_since(loan.since)
+        };
+        add(&notes.used, nanos(length));
+        held.prove(proven);
         loan
     }
 }
@@ -206,50 +233,62 @@ impl<C> Content<C> {
 const FIRST_CHUNK: usize = 16;
 const CHUNKS: usize = 14;
 
-/// Set in the gate while the ledger wants to see every connection that comes back.
-const ATTENTION: u64 = 1;
-
 /// What is written all the time, apart from what is only read: in cache lines of its own, two because processors fetch pairs.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub(crate) struct Apart<T>(pub(crate) T);
+
+/// The top of the stack: a tag, the ledger's mark, and the number of a place, plus one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Top(u64);
+
+/// Set while the ledger wants to see every connection that comes back, and everybody who asks for one.
+const MARK: u64 = 1 << 32;
+
+impl Top {
+    fn is_marked(self) -> bool {
+        self.0 & MARK != 0
+    }
+
+    fn place(self) -> Option<usize> {
+        (self.0 as u32).checked_sub(1).map(|number| number as usize)
+    }
+
+    /// The next top, with another tag.
+    fn then(self, place: u32, marked: bool) -> Self {
+        let tag = (self.0 & !(MARK | u64::from(u32::MAX))).wrapping_add(MARK << 1);
+        Self(tag | if marked { MARK } else { 0 } | u64::from(place))
+    }
+}
+
+/// What became of an attempt to take a connection back without the ledger, which otherwise has to say what becomes of it.
+pub(crate) enum Back<C> {
+    Rests(Loan),
+    /// It is still on loan.
+    AskLedger(Box<Held<C>>),
+    /// The loan is over, but the ledger was faster.
+    Overtaken(Box<Held<C>>, Loan),
+}
 
 /// Connections at rest.
 #[derive(Debug)]
 pub(crate) struct Shelf<C> {
-    /// The epoch, and [`ATTENTION`] in the lowest bit.
-    gate: AtomicU64,
-    /// A tag in the upper half; in the lower the place on top, plus one.
     top: Apart<AtomicU64>,
+    epoch: AtomicU64,
     /// In nanoseconds.
-    validate_after: AtomicU64,
+    validate_after: Count,
     /// When the other side last gave reason for doubt, as a [number](Moment::number); 0: never.
-    doubted_at: AtomicU64,
+    doubted_at: Count,
     chunks: [OnceLock<Box<[Place<C>]>>; CHUNKS],
-}
-
-/// What became of an attempt to lend without the ledger.
-pub(crate) enum Lent<C> {
-    Yes(Held<C>),
-    /// Nothing rests, or something is to be done first: ask the ledger.
-    AskLedger,
-}
-
-/// What became of an attempt to take a connection back without the ledger.
-pub(crate) enum Back<C> {
-    /// It rests. `tidy`: the ledger wants to look at the shelf.
-    Rests { loan: Loan, tidy: bool },
-    /// The ledger has to say what becomes of it.
-    AskLedger(Held<C>),
 }
 
 impl<C> Shelf<C> {
     pub(crate) fn new(validate_after: Duration) -> Self {
         let shelf = Self {
-            gate: AtomicU64::new(0),
             top: Apart(AtomicU64::new(0)),
-            validate_after: AtomicU64::new(0),
-            doubted_at: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
+            validate_after: Count::new(0),
+            doubted_at: Count::new(0),
             chunks: [const { OnceLock::new() }; CHUNKS],
         };
         shelf.set_validate_after(validate_after);
@@ -257,7 +296,7 @@ impl<C> Shelf<C> {
     }
 
     pub(crate) fn set_validate_after(&self, age: Duration) {
-        self.validate_after.store(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.validate_after.store(nanos(age), Ordering::Relaxed);
     }
 
     /// Makes every connection that has not proved to work since then one to be checked before it is lent.
@@ -268,79 +307,77 @@ impl<C> Shelf<C> {
     /// Whether a connection has to be checked before it is lent.
     pub(crate) fn is_stale(&self, card: &Card, now: Moment) -> bool {
         let age = now.saturating_duration_since(card.proven_at);
-        age.as_nanos() > u128::from(self.validate_after.load(Ordering::Relaxed))
+        nanos(age) > self.validate_after.load(Ordering::Relaxed)
             || card.proven_at.number() < self.doubted_at.load(Ordering::Relaxed)
     }
 
     // ---- borrowers -------------------------------------------------------------------------------------------------
 
-    /// Lends the connection on top. `proven`: only one that worked a short time ago.
-    pub(crate) fn lend(&self, now: Moment, exact: bool, location: &'static Location<'static>, proven: bool) -> Lent<C> {
-        let gate = self.gate.load(Ordering::Acquire);
-        if gate & ATTENTION != 0 {
-            return Lent::AskLedger;
+    /// Lends the connection on top. `proven`: only one that worked a short time ago. `None`: nothing rests, or something is to be
+    /// done first; the ledger knows.
+    pub(crate) fn lend(
+        &self,
+        now: Moment,
+        exact: bool,
+        location: &'static Location<'static>,
+        proven: bool,
+    ) -> Option<Box<Held<C>>> {
+        let mut held = self.pop(false)?;
+        let card = &held.card;
+        if card.epoch != self.epoch() || card.is_retired(now) || proven && self.is_stale(card, now) {
+            self.put(held);
+            return None;
         }
-        let Some(number) = self.pop() else { return Lent::AskLedger };
-        let mut content = self.place(number).content();
-        let card = *content.card();
-        if card.epoch != gate >> 1 || card.is_retired(now) || proven && self.is_stale(&card, now) {
-            drop(content);
-            self.push(number);
-            return Lent::AskLedger;
-        }
-        let Rest::Idle(connection) = std::mem::replace(&mut content.rest, Rest::Away) else {
-            unreachable!("a place on the shelf without a connection")
-        };
-        content.begin(Loan::new(now, exact, location, Duration::ZERO));
-        Lent::Yes(Held { seat: Seat(number), connection })
+        self.begin(&mut held, Loan::new(now, exact, location, Duration::ZERO));
+        Some(held)
     }
 
     /// Takes a clean connection back. `proven`: when it last worked, if its borrower used it.
-    pub(crate) fn take_back(&self, held: Held<C>, proven: Option<Moment>, now: Moment) -> Back<C> {
-        let gate = self.gate.load(Ordering::Acquire);
-        if gate & ATTENTION != 0 {
+    pub(crate) fn take_back(&self, mut held: Box<Held<C>>, proven: Option<Moment>, now: Moment) -> Back<C> {
+        let mut top = Top(self.top.0.load(Ordering::Acquire));
+        // The epoch is looked at after the top: were it changed after this look, so would be the top's tag.
+        if top.is_marked() || held.card.epoch != self.epoch() || held.card.is_aged(now) {
             return Back::AskLedger(held);
         }
-        let mut content = self.place(held.seat.0).content();
-        let card = content.card();
-        if card.epoch != gate >> 1 || card.is_aged(now) {
-            return Back::AskLedger(held);
+        let (number, epoch) = (held.seat.0, held.card.epoch);
+        let place = self.place(number);
+        let loan = place.end(&mut held, proven, now);
+        held.card.idle_since = now;
+        place.resting.put(held);
+        loop {
+            place.below.store(top.0 as u32, Ordering::Relaxed);
+            let next = top.then(number as u32 + 1, false);
+            match self.top.0.compare_exchange_weak(top.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Back::Rests(loan),
+                Err(changed) => top = Top(changed),
+            }
+            if top.is_marked() || epoch != self.epoch() {
+                let Some(held) = place.resting.take() else {
+                    unreachable!("what has not come onto the stack is nobody else's")
+                };
+                return Back::Overtaken(held, loan);
+            }
         }
-        card.idle_since = now;
-        let loan = content.end(proven, now, Rest::Idle(held.connection));
-        drop(content);
-        self.push(held.seat.0);
-        in_this_order();
-        Back::Rests { loan, tidy: self.gate.load(Ordering::SeqCst) != gate }
     }
 
     /// The epoch that was last published.
     pub(crate) fn epoch(&self) -> u64 {
-        self.gate.load(Ordering::Acquire) >> 1
-    }
-
-    /// Whether a connection that comes back may go straight to the next borrower.
-    pub(crate) fn may_pass_on(&self, seat: &Seat, epoch: u64, proven: Option<Moment>, now: Moment) -> bool {
-        let mut content = self.place(seat.0).content();
-        let mut card = *content.card();
-        card.proven_at = card.proven_at.max(proven.unwrap_or(card.proven_at));
-        card.epoch == epoch && !card.is_aged(now) && !self.is_stale(&card, now)
-    }
-
-    /// Ends one loan and begins the next.
-    pub(crate) fn pass_on(&self, seat: &Seat, proven: Option<Moment>, now: Moment, next: Loan) -> Loan {
-        let mut content = self.place(seat.0).content();
-        let loan = content.end(proven, now, Rest::Away);
-        content.begin(next);
-        loan
+        self.epoch.load(Ordering::Acquire)
     }
 
     // ---- the ledger ------------------------------------------------------------------------------------------------
 
-    /// Opens or shuts the gate. What the caller reads of the shelf afterwards is not missed by who returns a connection.
-    pub(crate) fn set_gate(&self, epoch: u64, attention: bool) {
-        self.gate.store(epoch << 1 | u64::from(attention), Ordering::SeqCst);
-        in_this_order();
+    /// Whether the ledger wants to see who comes. What the caller reads of the shelf afterwards is all there is.
+    pub(crate) fn mark(&self, epoch: u64, marked: bool) {
+        self.epoch.store(epoch, Ordering::Release);
+        let mut top = Top(self.top.0.load(Ordering::Relaxed));
+        loop {
+            let next = top.then(top.0 as u32, marked);
+            match self.top.0.compare_exchange_weak(top.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(changed) => top = Top(changed),
+            }
+        }
     }
 
     /// Makes sure that there is a place with this number.
@@ -349,74 +386,74 @@ impl<C> Shelf<C> {
         self.chunks[chunk].get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Place::new()).collect());
     }
 
-    /// Writes down what is known of a connection that is new.
-    pub(crate) fn welcome(&self, seat: &Seat, card: Card) {
-        self.place(seat.0).content().card = Some(card);
-    }
-
-    /// What is known of the connection of a place.
-    pub(crate) fn card(&self, seat: &Seat) -> Card {
-        *self.place(seat.0).content().card()
-    }
-
-    /// The connection has just worked.
-    pub(crate) fn prove(&self, seat: &Seat, now: Moment) {
-        self.place(seat.0).content().card().proven_at = now;
-    }
-
-    /// Puts a connection to rest that was in the ledger's hands. `since`: only now; otherwise it goes back to its rest.
-    pub(crate) fn put(&self, held: Held<C>, since: Option<Moment>) {
-        let Held { seat, connection } = held;
-        let mut content = self.place(seat.0).content();
-        if let Some(now) = since {
-            content.card().idle_since = now;
+    /// Puts a connection to rest.
+    pub(crate) fn put(&self, held: Box<Held<C>>) {
+        let number = held.seat.0;
+        let place = self.place(number);
+        place.resting.put(held);
+        let mut top = Top(self.top.0.load(Ordering::Relaxed));
+        loop {
+            place.below.store(top.0 as u32, Ordering::Relaxed);
+            let next = top.then(number as u32 + 1, top.is_marked());
+            match self.top.0.compare_exchange_weak(top.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(changed) => top = Top(changed),
+            }
         }
-        content.rest = Rest::Idle(connection);
-        drop(content);
-        self.push(seat.0);
     }
 
     /// Takes the connection on top into the ledger's hands.
-    pub(crate) fn take(&self) -> Option<Held<C>> {
-        let number = self.pop()?;
-        match std::mem::replace(&mut self.place(number).content().rest, Rest::Away) {
-            Rest::Idle(connection) => Some(Held { seat: Seat(number), connection }),
-            _ => unreachable!("a place on the shelf without a connection"),
-        }
+    pub(crate) fn take(&self) -> Option<Box<Held<C>>> {
+        self.pop(true)
     }
 
-    /// Begins a loan of a connection in the ledger's hands.
-    pub(crate) fn begin(&self, seat: &Seat, loan: Loan) {
-        self.place(seat.0).content().begin(loan);
+    pub(crate) fn is_empty(&self) -> bool {
+        Top(self.top.0.load(Ordering::Acquire)).place().is_none()
     }
 
-    /// Ends a loan: the connection is in the ledger's hands.
-    pub(crate) fn end(&self, seat: &Seat, proven: Option<Moment>, now: Moment) -> Loan {
-        self.place(seat.0).content().end(proven, now, Rest::Away)
+    /// Begins a loan of a connection in somebody's hands.
+    pub(crate) fn begin(&self, held: &mut Held<C>, loan: Loan) {
+        self.place(held.seat.0).begin(held, loan);
+    }
+
+    /// Ends a loan: the connection is in the ledger's hands. `proven`: when it last worked, if its borrower used it.
+    pub(crate) fn end(&self, held: &mut Held<C>, proven: Option<Moment>, now: Moment) -> Loan {
+        self.place(held.seat.0).end(held, proven, now)
     }
 
     /// Ends a loan that never reached its borrower: as if it had not been.
-    pub(crate) fn undo(&self, seat: &Seat) {
-        let mut content = self.place(seat.0).content();
-        if let Rest::Lent(loan) = std::mem::replace(&mut content.rest, Rest::Away) {
-            let card = content.card();
-            card.uses -= 1;
-            let was_new = card.uses == 0;
-            let counts = &mut content.use_counts;
-            counts.acquired -= 1;
-            counts.acquired_new -= u64::from(was_new);
-            counts.waited = counts.waited.saturating_sub(loan.waited);
+    pub(crate) fn undo(&self, held: &mut Held<C>) {
+        let notes = &self.place(held.seat.0).notes;
+        if let Some(loan) = held.loan.take() {
+            notes.lent_since.store(0, Ordering::Relaxed);
+            held.card.uses -= 1;
+            subtract(&notes.acquired, 1);
+            if held.card.uses == 0 {
+                subtract(&notes.acquired_new, 1);
+            }
+            subtract(&notes.waited, nanos(loan.waited));
         }
     }
 
-    /// Shows everything that rests or is lent, in no order.
-    pub(crate) fn each(&self, mut see: impl FnMut(Seen<'_>)) {
-        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
-            let Content { rest, card, .. } = &mut *place.content();
-            match (rest, card) {
-                (Rest::Idle(_), Some(card)) => see(Seen::Idle(card)),
-                (Rest::Lent(loan), _) => see(Seen::Lent(loan)),
-                _ => {}
+    // ---- who looks on ----------------------------------------------------------------------------------------------
+
+    /// Shows every loan, in no order: since when, and who has it.
+    pub(crate) fn each_loan(&self, mut see: impl FnMut(Moment, &'static Location<'static>)) {
+        for (since, location) in self.notes().filter_map(Notes::loan) {
+            see(since, location);
+        }
+    }
+
+    /// Notes down which loans have lasted too long, and shows each once.
+    pub(crate) fn find_leaks(
+        &self,
+        is_leak: impl Fn(Moment) -> bool,
+        mut found: impl FnMut(Moment, &'static Location<'static>),
+    ) {
+        for notes in self.notes() {
+            let Some((since, location)) = notes.loan().filter(|(since, _)| is_leak(*since)) else { continue };
+            if notes.leaked.swap(since.number(), Ordering::Relaxed) != since.number() {
+                found(since, location);
             }
         }
     }
@@ -424,12 +461,11 @@ impl<C> Shelf<C> {
     /// What borrowers have done so far, all places together.
     pub(crate) fn use_counts(&self) -> UseCounts {
         let mut sum = UseCounts::default();
-        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
-            let counts = place.content().use_counts;
-            sum.acquired += counts.acquired;
-            sum.acquired_new += counts.acquired_new;
-            sum.waited += counts.waited;
-            sum.used += counts.used;
+        for notes in self.notes() {
+            sum.acquired += notes.acquired.load(Ordering::Relaxed);
+            sum.acquired_new += notes.acquired_new.load(Ordering::Relaxed);
+            sum.waited += Duration::from_nanos(notes.waited.load(Ordering::Relaxed));
+            sum.used += Duration::from_nanos(notes.used.load(Ordering::Relaxed));
         }
         sum
     }
@@ -437,36 +473,32 @@ impl<C> Shelf<C> {
     /// How long loans have lasted so far, all places together.
     pub(crate) fn held_times(&self) -> HeldTimes {
         let mut sum = HeldTimes::default();
-        for place in self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
-            sum.add(&place.content().held);
-        }
+        self.notes().for_each(|notes| sum.add(&notes.held()));
         sum
+    }
+
+    fn notes(&self) -> impl Iterator<Item = &Notes> {
+        self.chunks.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()).map(|place| &place.notes)
     }
 
     // ---- the stack -------------------------------------------------------------------------------------------------
 
-    fn push(&self, number: usize) {
-        let place = self.place(number);
-        let mut top = self.top.0.load(Ordering::Relaxed);
+    /// `always`: whether it is marked or not.
+    fn pop(&self, always: bool) -> Option<Box<Held<C>>> {
+        let mut top = Top(self.top.0.load(Ordering::Acquire));
         loop {
-            place.below.store(top as u32, Ordering::Relaxed);
-            let next = tagged(top, number as u32 + 1);
-            match self.top.0.compare_exchange_weak(top, next, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(changed) => top = changed,
+            if top.is_marked() && !always {
+                return None;
             }
-        }
-    }
-
-    fn pop(&self) -> Option<usize> {
-        let mut top = self.top.0.load(Ordering::SeqCst);
-        loop {
-            let number = (top as u32).checked_sub(1)? as usize;
+            let place = self.place(top.place()?);
             // Of a place that somebody else takes now, this is not true any more; the tag shows it.
-            let below = self.place(number).below.load(Ordering::Relaxed);
-            match self.top.0.compare_exchange_weak(top, tagged(top, below), Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return Some(number),
-                Err(changed) => top = changed,
+            let next = top.then(place.below.load(Ordering::Relaxed), top.is_marked());
+            match self.top.0.compare_exchange_weak(top.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => match place.resting.take() {
+                    Some(held) => return Some(held),
+                    None => unreachable!("a place on the shelf without a connection"),
+                },
+                Err(changed) => top = Top(changed),
             }
         }
     }
@@ -481,29 +513,47 @@ impl<C> Shelf<C> {
 }
 
 #[cfg(test)]
+impl<C> Shelf<C> {
+    pub(crate) fn is_marked(&self) -> bool {
+        Top(self.top.0.load(Ordering::Acquire)).is_marked()
+    }
+}
+
+#[cfg(test)]
 impl<C: Clone> Clone for Shelf<C> {
     fn clone(&self) -> Self {
-        let copy = Self::new(Duration::from_nanos(self.validate_after.load(Ordering::Relaxed)));
-        copy.doubted_at.store(self.doubted_at.load(Ordering::Relaxed), Ordering::Relaxed);
-        copy.gate.store(self.gate.load(Ordering::Relaxed), Ordering::Relaxed);
+        let value = |count: &Count| count.load(Ordering::Relaxed);
+        let copied = |count: &Count| Count::new(value(count));
+        let copy = Self::new(Duration::from_nanos(value(&self.validate_after)));
+        copy.doubted_at.store(value(&self.doubted_at), Ordering::Relaxed);
+        copy.epoch.store(self.epoch(), Ordering::Relaxed);
         copy.top.0.store(self.top.0.load(Ordering::Relaxed), Ordering::Relaxed);
         for (chunk, places) in self.chunks.iter().enumerate() {
-            if let Some(places) = places.get() {
-                let place = |place: &Place<C>| Place {
-                    below: AtomicU32::new(place.below.load(Ordering::Relaxed)),
-                    content: Mutex::new(place.content().clone()),
+            let place = |place: &Place<C>| {
+                let resting = Slot::new();
+                if let Some(held) = place.resting.take() {
+                    resting.put(held.clone());
+                    place.resting.put(held);
+                }
+                let notes = &place.notes;
+                let notes = Notes {
+                    lent_since: copied(&notes.lent_since),
+                    location: AtomicCell::new(notes.location.load()),
+                    leaked: copied(&notes.leaked),
+                    acquired: copied(&notes.acquired),
+                    acquired_new: copied(&notes.acquired_new),
+                    waited: copied(&notes.waited),
+                    used: copied(&notes.used),
+                    held: Mutex::new(notes.held().clone()),
                 };
+                Place { below: AtomicU32::new(place.below.load(Ordering::Relaxed)), resting, notes }
+            };
+            if let Some(places) = places.get() {
                 copy.chunks[chunk].get_or_init(|| places.iter().map(place).collect());
             }
         }
         copy
     }
-}
-
-/// What lies or stands in a place.
-pub(crate) enum Seen<'a> {
-    Idle(&'a Card),
-    Lent(&'a mut Loan),
 }
 
 /// The chunk of a place, and where in it.
@@ -513,8 +563,4 @@ fn locate(number: usize) -> (usize, usize) {
     }
     let chunk = (number / FIRST_CHUNK + 1).ilog2() as usize;
     (chunk, number - FIRST_CHUNK * ((1 << chunk) - 1))
-}
-
-fn tagged(before: u64, place: u32) -> u64 {
-    (before >> 32).wrapping_add(1) << 32 | u64::from(place)
 }

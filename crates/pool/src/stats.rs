@@ -74,7 +74,6 @@ impl fmt::Display for CloseReason {
 /// Counts that only ever grow, since the pool was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    pub(crate) cancelled: u64,
     pub(crate) timeouts: u64,
     pub(crate) shed: u64,
     pub(crate) refused: u64,
@@ -86,8 +85,6 @@ pub(crate) struct Counters {
     pub(crate) reset_failures: u64,
     pub(crate) leaked: u64,
     pub(crate) closed: [u64; CloseReason::ALL.len()],
-    /// Of those who waited.
-    pub(crate) waits: Times,
     pub(crate) opens: Times,
 }
 

@@ -1,16 +1,37 @@
 //! The primitives of synchronisation, which a model test replaces by its own.
 
-pub(crate) use std::sync::{
-    Mutex, MutexGuard, OnceLock,
-    atomic::{AtomicU32, AtomicU64, Ordering},
-};
+use crossbeam_utils::atomic::AtomicCell;
+
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::sync::{Mutex, MutexGuard};
 
 /// Locks. No step under a lock leaves anything half done, so a panic elsewhere makes nothing unusable.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Between two operations that are sequentially consistent, where their order counts. That is order enough, so there is nothing
-/// to do; but loom takes such operations for weaker ones and needs a fence
-/// (<https://docs.rs/loom/0.7/loom/index.html#limitations-and-caveats>).
-pub(crate) fn in_this_order() {}
+/// Room for one thing, which one thread puts there and another takes.
+pub(crate) struct Slot<T>(AtomicCell<Option<Box<T>>>);
+
+impl<T> Slot<T> {
+    pub(crate) fn new() -> Self {
+        // As wide as a pointer: no lock hides in it.
+        const { assert!(AtomicCell::<Option<Box<T>>>::is_lock_free()) };
+        Self(AtomicCell::new(None))
+    }
+
+    pub(crate) fn put(&self, thing: Box<T>) {
+        self.0.store(Some(thing));
+    }
+
+    pub(crate) fn take(&self) -> Option<Box<T>> {
+        self.0.take()
+    }
+}
+
+impl<T> std::fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // To look is to take.
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}

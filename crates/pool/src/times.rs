@@ -25,17 +25,22 @@ pub struct Times {
 
 impl Times {
     pub(crate) fn record(&mut self, time: Duration) {
-        self.count += 1;
-        self.total += time;
+        self.record_as(time, 1);
+    }
+
+    /// Counts a time that stands for so many.
+    pub(crate) fn record_as(&mut self, time: Duration, count: u64) {
+        let Some(times) = u32::try_from(count).ok().filter(|count| *count > 0) else { return };
+        self.count += count;
+        self.total += time.saturating_mul(times);
         self.longest = self.longest.max(time);
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        match bucket(nanos) {
-            None => self.none += 1,
+        match bucket(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) {
+            None => self.none += count,
             Some(at) => {
                 if self.buckets.is_empty() {
                     self.buckets = vec![0; BUCKETS];
                 }
-                self.buckets[at] = self.buckets[at].saturating_add(1);
+                self.buckets[at] = self.buckets[at].saturating_add(times);
             }
         }
     }

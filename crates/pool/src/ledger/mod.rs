@@ -2,8 +2,9 @@
 //!
 //! Nothing here awaits, calls foreign code or reads a clock. Every step takes the time (and a draw of chance where one is
 //! needed) as an argument and leaves what is to be done in [`Tasks`]; the caller holds a short lock around the step and
-//! carries the tasks out after it. What lies idle lies on the [`Shelf`], from which borrowers take without asking here as long
-//! as nobody waits; each step ends with [`publish`](Ledger::publish), which opens or shuts that way.
+//! carries the tasks out after it. What lies idle lies on the shelf, from which borrowers take without asking here as long as
+//! nobody waits, and while the pool is full they wait and are served without asking here, too: see [`Front`]. Each step ends with
+//! [`publish`](Ledger::publish), which opens or shuts these ways.
 //!
 //! Two rules hold between any two steps, and the model tests walk all small cases to prove it: no connection lies idle
 //! while there are more callers waiting than connections coming; and whoever waits has something to wait for: a
@@ -17,7 +18,6 @@ mod slot;
 mod task;
 mod upkeep;
 
-use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,9 @@ pub(crate) use self::task::{Place, Refusal, Task, Tasks};
 use crate::backoff;
 use crate::clock::Moment;
 use crate::config::{Config, WhenDown};
+use crate::front::{Caller, Front, Queued};
 use crate::manage::State;
-use crate::shelf::{Card, Held, Loan, Seat, Shelf};
+use crate::shelf::{Card, Held, Loan, Seat};
 use crate::stats::{CloseReason, Counters, Health};
 
 /// The state of a pool of connections `C`, with waiting callers `W` and open failures `F`.
@@ -40,11 +41,7 @@ pub(crate) struct Ledger<C, W, F> {
     /// Raised to evict every connection opened before.
     epoch: u64,
     slots: Slots,
-    shelf: Arc<Shelf<C>>,
-    /// What was last published.
-    gate: (u64, bool),
-    waiters: VecDeque<Waiter<W>>,
-    next_waiter: u64,
+    front: Arc<Front<C, W>>,
     /// Broken connections that are being closed outside any slot.
     outside: usize,
     outage: Outage<F>,
@@ -54,8 +51,6 @@ pub(crate) struct Ledger<C, W, F> {
     told: Health,
     /// How many connections are wanted once, above `min`.
     warm_to: usize,
-    /// When the housekeeper comes next, if nobody wakes it.
-    planned: Option<Moment>,
     counters: Counters,
 }
 
@@ -67,21 +62,6 @@ pub(crate) enum Mode {
     Suspended,
     Closed,
 }
-
-/// A caller in the queue.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-struct Waiter<W> {
-    id: WaiterId,
-    handle: W,
-    since: Moment,
-    deadline: Moment,
-    location: &'static Location<'static>,
-}
-
-/// Names one caller in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WaiterId(u64);
 
 /// What is known about not being able to open connections.
 #[derive(Debug)]
@@ -120,29 +100,24 @@ pub(crate) enum Trust {
 /// What a caller who asked gets.
 #[derive(Debug)]
 pub(crate) enum Join<C, F> {
-    Lent(Held<C>),
-    Queued(WaiterId),
+    Lent(Box<Held<C>>),
+    Queued(Queued),
     Refused(Refusal<F>),
 }
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn new(config: Config) -> Self {
-        let shelf = Arc::new(Shelf::new(config.validate_after));
         Self {
+            front: Arc::new(Front::new(config.validate_after, config.acquire_timeout)),
             config,
             mode: Mode::Lending,
             epoch: 0,
             slots: Slots::default(),
-            shelf,
-            gate: (0, false),
-            waiters: VecDeque::new(),
-            next_waiter: 0,
             outside: 0,
             outage: Outage::NONE,
             suspecting: false,
             told: Health::Up,
             warm_to: 0,
-            planned: None,
             counters: Counters::default(),
         }
     }
@@ -175,7 +150,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Nobody knows what idle connections are worth: each is checked before it is lent.
     pub(crate) fn doubt(&mut self, now: Moment) {
-        self.shelf.doubt(now);
+        self.front.shelf.doubt(now);
     }
 
     /// Something failed that may concern every connection: each is checked before it is lent.
@@ -184,19 +159,39 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         self.doubt(now);
     }
 
-    /// Where connections rest.
-    pub(crate) fn shelf(&self) -> &Arc<Shelf<C>> {
-        &self.shelf
+    /// What callers meet first.
+    pub(crate) fn front(&self) -> &Arc<Front<C, W>> {
+        &self.front
     }
 
-    /// Lets borrowers go by the shelf alone, or makes them come here. Every step ends with it, and where a step looks at
-    /// the shelf for the last time because of something that borrowers must know, it comes before that look.
-    pub(crate) fn publish(&mut self) {
-        let attention = !self.waiters.is_empty() || self.mode != Mode::Lending || self.is_oversized();
-        if self.gate != (self.epoch, attention) {
-            self.gate = (self.epoch, attention);
-            self.shelf.set_gate(self.epoch, attention);
+    /// How many wait.
+    fn waiting(&self) -> usize {
+        self.front.queue().len()
+    }
+
+    /// Says what borrowers may do without the ledger. Where a step looks at the shelf or the queue for the last time because of
+    /// something they must know, this comes before that look.
+    fn arrange(&self) {
+        let is_oversized = self.is_oversized();
+        let is_open = self.mode == Mode::Lending && !is_oversized;
+        self.front.arrange(self.epoch, !is_open, if is_open { self.room() } else { 0 });
+    }
+
+    /// How many may wait while nothing can be done for one more but to wait for those who have a connection.
+    fn room(&self) -> usize {
+        let tally = self.slots.tally();
+        if tally.occupied() < self.config.max || tally.open() == 0 || !self.front.shelf.is_empty() {
+            return 0;
         }
+        self.config.max_waiters.map_or(usize::MAX, |most| most.saturating_add(tally.coming()))
+    }
+
+    /// Every step ends with it. `true`: somebody came to wait meanwhile for whom something can be done, so it has to be
+    /// [pumped](Self::pump) again.
+    #[must_use]
+    pub(crate) fn publish(&mut self) -> bool {
+        self.arrange();
+        self.front.queue().has_outgrown()
     }
 
     // ---- asking ------------------------------------------------------------------------------------------------
@@ -208,27 +203,26 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         location: &'static Location<'static>,
         trust: Trust,
         tasks: &mut Tasks<C, W, F>,
-    ) -> Option<Held<C>> {
+    ) -> Option<Box<Held<C>>> {
         if self.mode != Mode::Lending {
             return None;
         }
-        if !self.waiters.is_empty() {
+        if self.waiting() > 0 {
             // Whoever asks may have had one in hand for a moment, in which a waiter did not find it.
             self.pump(now, tasks);
             return None;
         }
-        while let Some(held) = self.shelf.take() {
-            let card = self.shelf.card(&held.seat);
-            if let Some(reason) = self.retirement(&card, now) {
-                self.close_in_place(held, reason, now, tasks);
+        while let Some(mut held) = self.front.shelf.take() {
+            if let Some(reason) = self.retirement(&held.card, now) {
+                self.close_in_place(*held, reason, now, tasks);
                 self.pump(now, tasks);
                 continue;
             }
-            if trust == Trust::Proven && self.shelf.is_stale(&card, now) {
-                self.shelf.put(held, None);
+            if trust == Trust::Proven && self.front.shelf.is_stale(&held.card, now) {
+                self.front.shelf.put(held);
                 return None;
             }
-            self.shelf.begin(&held.seat, Loan::new(now, true, location, Duration::ZERO));
+            self.front.shelf.begin(&mut held, Loan::new(now, true, location, Duration::ZERO));
             return Some(held);
         }
         None
@@ -236,9 +230,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Lends as [`take`](Self::take) does, or puts the caller at the end of the queue and starts what will serve it.
     pub(crate) fn join(&mut self, now: Moment, caller: Caller, handle: W, tasks: &mut Tasks<C, W, F>) -> Join<C, F> {
-        if self.waiters.is_empty()
-            && let Some(held) = self.take(now, caller.location, Trust::Proven, tasks)
-        {
+        if let Some(held) = self.take(now, caller.location, Trust::Proven, tasks) {
             return Join::Lent(held);
         }
         if self.mode == Mode::Closed {
@@ -253,16 +245,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             self.counters.shed += 1;
             return Join::Refused(Refusal::Shed);
         }
-        let id = WaiterId(self.next_waiter);
-        self.next_waiter += 1;
-        let Caller { since, limit, location } = caller;
-        let deadline = since + limit.unwrap_or(self.config.acquire_timeout);
         self.hurry(now);
-        self.waiters.push_back(Waiter { id, handle, since, deadline, location });
-        tasks.wake_housekeeper |= self.planned.is_none_or(|planned| deadline < planned);
-        self.publish();
+        let queued = self.front.push(caller, handle);
+        tasks.wake_housekeeper |= queued.wake_housekeeper;
         self.pump(now, tasks);
-        Join::Queued(id)
+        Join::Queued(queued)
     }
 
     /// Somebody asks: the next attempt to open is made soon, unless that cannot help.
@@ -273,85 +260,80 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
     }
 
-    /// Takes a caller who has gone away out of the queue. `None`: it is no longer there, so something is on its way to it.
-    pub(crate) fn leave(&mut self, id: WaiterId) -> Option<W> {
-        // Ids only grow and the queue keeps their order.
-        let position = self.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
-        self.counters.cancelled += 1;
-        self.waiters.remove(position).map(|waiter| waiter.handle)
-    }
-
     // ---- coming back -------------------------------------------------------------------------------------------
 
     /// A borrower is done. `proven`: when the connection last worked, if the borrower used it.
     pub(crate) fn give_back(
         &mut self,
-        held: Held<C>,
+        mut held: Box<Held<C>>,
         state: State,
         proven: Option<Moment>,
         now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) -> Loan {
-        let loan = self.shelf.end(&held.seat, proven, now);
+        let loan = self.front.shelf.end(&mut held, proven, now);
         self.sort(held, state, now, tasks);
         loan
     }
 
-    /// The first in the queue, for who brings back a connection that is fit to be lent in this epoch; the loan it is then lent
-    /// by. `None`: the connection has to be [given back](Self::give_back).
-    pub(crate) fn next(&mut self, epoch: u64, now: Moment) -> Option<(W, Loan)> {
-        if self.mode != Mode::Lending || self.epoch != epoch || self.is_oversized() {
-            return None;
-        }
-        let Waiter { handle, since, location, .. } = self.waiters.pop_front()?;
-        let waited = now.saturating_duration_since(since);
-        self.counters.waits.record(waited);
-        Some((handle, Loan::new(now, false, location, waited)))
+    /// A borrower is done, and the end of the loan is written down.
+    pub(crate) fn come_back(&mut self, held: Box<Held<C>>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        self.sort(held, state, now, tasks);
     }
 
-    /// A connection came to rest on the shelf while something happened that its borrower did not know of.
-    pub(crate) fn tidy(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
+    /// Looks at everything that lies on the shelf, after a time in which much may have happened.
+    fn tidy(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         for held in self.take_all() {
-            match self.retirement(&self.shelf.card(&held.seat), now) {
-                Some(reason) => self.close_in_place(held, reason, now, tasks),
-                None => self.shelf.put(held, None),
+            match self.retirement(&held.card, now) {
+                Some(reason) => self.close_in_place(*held, reason, now, tasks),
+                None => self.front.shelf.put(held),
             }
         }
         self.pump(now, tasks);
     }
 
     /// A connection that was lent never reached its caller, or turned out unfit before it did: as if it had not been lent.
-    pub(crate) fn undelivered(&mut self, held: Held<C>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
-        self.shelf.undo(&held.seat);
+    pub(crate) fn undelivered(
+        &mut self,
+        mut held: Box<Held<C>>,
+        state: State,
+        now: Moment,
+        tasks: &mut Tasks<C, W, F>,
+    ) {
+        self.front.shelf.undo(&mut held);
         self.sort(held, state, now, tasks);
     }
 
     /// A borrower wants it closed.
-    pub(crate) fn discard(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) -> Loan {
-        let loan = self.shelf.end(&held.seat, None, now);
-        self.close_outside(held, CloseReason::Discarded, now, tasks);
+    pub(crate) fn discard(&mut self, mut held: Box<Held<C>>, now: Moment, tasks: &mut Tasks<C, W, F>) -> Loan {
+        let loan = self.front.shelf.end(&mut held, None, now);
+        self.close_outside(*held, CloseReason::Discarded, now, tasks);
         loan
     }
 
     /// A borrower keeps it for good.
-    pub(crate) fn detach(&mut self, seat: Seat, now: Moment, tasks: &mut Tasks<C, W, F>) -> Loan {
-        let loan = self.shelf.end(&seat, None, now);
+    pub(crate) fn detach(&mut self, mut held: Box<Held<C>>, now: Moment, tasks: &mut Tasks<C, W, F>) -> (C, Loan) {
+        let loan = self.front.shelf.end(&mut held, None, now);
+        let Held { seat, connection, .. } = *held;
         self.counters.closed[CloseReason::Detached as usize] += 1;
         self.slots.vacate(seat);
         self.pump(now, tasks);
-        loan
+        (connection, loan)
     }
 
-    fn sort(&mut self, held: Held<C>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
+    fn sort(&mut self, mut held: Box<Held<C>>, state: State, now: Moment, tasks: &mut Tasks<C, W, F>) {
         match state {
-            State::Clean => self.settle(held, Some(now), now, tasks),
+            State::Clean => {
+                held.card.idle_since = now;
+                self.settle(held, now, tasks);
+            }
             State::Broken => {
                 self.suspect(now);
-                self.close_outside(held, CloseReason::Broken, now, tasks);
+                self.close_outside(*held, CloseReason::Broken, now, tasks);
             }
             State::NeedsReset => {
-                match self.retirement(&self.shelf.card(&held.seat), now) {
-                    Some(reason) => self.close_in_place(held, reason, now, tasks),
+                match self.retirement(&held.card, now) {
+                    Some(reason) => self.close_in_place(*held, reason, now, tasks),
                     None => {
                         self.slots.turn(&held.seat, Phase::Resetting { slow: false });
                         tasks.push(Task::Reset(held));
@@ -390,9 +372,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             uses: 0,
         };
         self.slots.set_age(&seat, aged_at);
-        self.shelf.welcome(&seat, card);
-        self.settle(Held { seat, connection }, Some(now), now, tasks);
-        self.replace_aged(now, tasks);
+        self.settle(Held::new(seat, connection, card), now, tasks);
+        self.replace_any_aged(now, tasks);
         self.pump(now, tasks);
     }
 
@@ -415,8 +396,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let tally = self.slots.tally();
         let nobody_else = tally.open() == 0 && (permanent || tally.opening == 0);
         if nobody_else && (permanent || self.config.when_down == WhenDown::Fail) {
-            self.counters.refused += self.waiters.len() as u64;
-            self.refuse_all(&Refusal::OpenFailed(failure), tasks);
+            self.counters.refused += self.refuse_all(&Refusal::OpenFailed(failure), tasks);
         }
         self.pump(now, tasks);
     }
@@ -424,7 +404,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     fn note_failure(&mut self, failure: &F, permanent: bool, now: Moment, chance: f64) {
         self.counters.open_failures += 1;
         let failures = self.outage.failures.saturating_add(1);
-        let awaited = !self.waiters.is_empty();
+        let awaited = self.waiting() > 0;
         self.outage = Outage {
             failures,
             retry_at: Some(now + backoff::pause(failures, permanent, awaited, chance)),
@@ -440,20 +420,18 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     }
 
     /// A check or a reset succeeded.
-    pub(crate) fn healthy(&mut self, held: Held<C>, now: Moment, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn healthy(&mut self, mut held: Box<Held<C>>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.suspecting = false;
-        self.shelf.prove(&held.seat, now);
+        held.prove(Some(now));
         match self.slots.at(&held.seat).phase {
             Phase::Resetting { .. } => {
                 self.counters.resets += 1;
-                self.settle(held, Some(now), now, tasks);
+                held.card.idle_since = now;
             }
-            _ => {
-                self.counters.validated += 1;
-                // A check is no use: it goes on resting as long as it has.
-                self.settle(held, None, now, tasks);
-            }
+            // A check is no use: it goes on resting as long as it has.
+            _ => self.counters.validated += 1,
         }
+        self.settle(held, now, tasks);
     }
 
     /// A check or a reset failed, or was given up because the pool closes.
@@ -518,7 +496,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             return;
         }
         self.mode = Mode::Closed;
-        self.publish();
+        self.arrange();
         tasks.wake_housekeeper = true;
         self.refuse_all(&Refusal::Closed, tasks);
         self.close_all_idle(CloseReason::PoolClosed, now, tasks);
@@ -532,7 +510,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Evicts every connection opened before now and forgets past failures.
     pub(crate) fn evict_all(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.epoch += 1;
-        self.publish();
+        self.arrange();
         self.outage = Outage::NONE;
         self.close_all_idle(CloseReason::Evicted, now, tasks);
         self.pump(now, tasks);
@@ -574,30 +552,26 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Changes the settings. Connections above the new `max` are closed: idle ones now, borrowed ones when they come back.
     pub(crate) fn reconfigure(&mut self, config: Config, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.config = config;
-        self.shelf.set_validate_after(config.validate_after);
+        self.front.shelf.set_validate_after(config.validate_after);
+        self.front.queue().set_patience(config.acquire_timeout);
         tasks.wake_housekeeper = true;
-        self.publish();
+        self.arrange();
         let mut idle = self.take_all();
         while self.is_oversized() {
             let Some(coldest) = idle.pop_front() else { break };
-            self.close_in_place(coldest, CloseReason::Resized, now, tasks);
+            self.close_in_place(*coldest, CloseReason::Resized, now, tasks);
         }
         self.put_all(idle);
         self.pump(now, tasks);
     }
 
-    fn refuse_all(&mut self, refusal: &Refusal<F>, tasks: &mut Tasks<C, W, F>) {
-        for waiter in self.waiters.drain(..) {
-            tasks.push(Task::Refuse { waiter: waiter.handle, refusal: refusal.clone() });
+    /// Turns away everybody who waits; how many they were.
+    fn refuse_all(&mut self, refusal: &Refusal<F>, tasks: &mut Tasks<C, W, F>) -> u64 {
+        let all = self.front.drain();
+        let count = all.len() as u64;
+        for waiter in all {
+            tasks.push(Task::Refuse { waiter, refusal: refusal.clone() });
         }
+        count
     }
-}
-
-/// Who asks, since when and until when.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caller {
-    pub(crate) since: Moment,
-    /// None: as configured.
-    pub(crate) limit: Option<Duration>,
-    pub(crate) location: &'static Location<'static>,
 }

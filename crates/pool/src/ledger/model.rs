@@ -7,7 +7,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::*;
-use crate::shelf::{Back, Lent, Seen};
+use crate::front::{PassedOn, WaiterId};
+use crate::shelf::Back;
 use crate::stats::CloseReason;
 
 type TestLedger = Ledger<u32, u32, &'static str>;
@@ -23,16 +24,12 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
             mode: self.mode,
             epoch: self.epoch,
             slots: self.slots.clone(),
-            shelf: Arc::new((*self.shelf).clone()),
-            gate: self.gate,
-            waiters: self.waiters.clone(),
-            next_waiter: self.next_waiter,
+            front: Arc::new((*self.front).clone()),
             outside: self.outside,
             outage: self.outage.clone(),
             suspecting: self.suspecting,
             told: self.told,
             warm_to: self.warm_to,
-            planned: self.planned,
             counters: self.counters.clone(),
         }
     }
@@ -43,10 +40,10 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
 struct World {
     ledger: TestLedger,
     now: Moment,
-    lent: Vec<Held<u32>>,
+    lent: Vec<Box<Held<u32>>>,
     opening: Vec<Seat>,
-    checking: Vec<Held<u32>>,
-    resetting: Vec<Held<u32>>,
+    checking: Vec<Box<Held<u32>>>,
+    resetting: Vec<Box<Held<u32>>>,
     closing: Vec<Place>,
     /// Handles given to callers that queued; each is answered at most once.
     handles: Vec<(WaiterId, u32)>,
@@ -146,7 +143,7 @@ impl World {
     fn step<R>(&mut self, decide: impl FnOnce(&mut TestLedger, Moment, &mut TestTasks) -> R) -> R {
         let mut tasks = Tasks::new();
         let result = decide(&mut self.ledger, self.now, &mut tasks);
-        self.ledger.publish();
+        assert!(!self.ledger.publish(), "nobody comes at the same time here");
         let mut all = Vec::new();
         let mut woken = false;
         tasks.carry_out(|task| all.push(task), || woken = true);
@@ -187,22 +184,37 @@ impl World {
         match event {
             Event::Acquire => {
                 // As a caller does: past the ledger where that is possible.
-                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, true, location, true) {
+                if let Some(held) = self.ledger.front.shelf.lend(self.now, true, location, true) {
                     self.lent.push(held);
                     return true;
                 }
                 let handle = self.next_handle;
                 self.next_handle += 1;
-                let caller = Caller { since: self.now, limit: Some(PATIENCE), location };
-                match self.step(|ledger, now, tasks| ledger.join(now, caller, handle, tasks)) {
+                let caller = Caller { since: self.now, exact: true, timed: true, limit: Some(PATIENCE), location };
+                let joined = match self.ledger.front.join(caller, handle) {
+                    Ok(queued) => {
+                        if queued.wake_housekeeper {
+                            self.due = Some(self.now);
+                        }
+                        // What a step of the ledger could do for this caller.
+                        let mut copy = self.ledger.clone();
+                        let mut tasks = Tasks::new();
+                        copy.pump(self.now, &mut tasks);
+                        tasks.carry_out(|task| panic!("there was something to do: {task:?}"), || ());
+                        assert!(!self.ledger.publish(), "nothing can be done for one caller more");
+                        Join::Queued(queued)
+                    }
+                    Err(handle) => self.step(|ledger, now, tasks| ledger.join(now, caller, handle, tasks)),
+                };
+                match joined {
                     Join::Lent(held) => self.lent.push(held),
-                    Join::Queued(id) => self.handles.push((id, handle)),
+                    Join::Queued(queued) => self.handles.push((queued.id, handle)),
                     Join::Refused(_) => {}
                 }
                 true
             }
             Event::TryAcquire => {
-                if let Lent::Yes(held) = self.ledger.shelf.lend(self.now, true, location, false) {
+                if let Some(held) = self.ledger.front.shelf.lend(self.now, true, location, false) {
                     self.lent.push(held);
                     return true;
                 }
@@ -220,7 +232,7 @@ impl World {
                 true
             }),
             Event::Detach => self.lent.pop().is_some_and(|held| {
-                self.step(|ledger, now, tasks| ledger.detach(held.seat, now, tasks));
+                self.step(|ledger, now, tasks| ledger.detach(held, now, tasks));
                 true
             }),
             Event::Undelivered => self.lent.pop().is_some_and(|held| {
@@ -309,15 +321,27 @@ impl World {
         let proven = used.then_some(self.now);
         // As a lease does: past the ledger where that is possible.
         let back = match state {
-            State::Clean => self.ledger.shelf.take_back(held, proven, self.now),
+            State::Clean => self.ledger.front.shelf.take_back(held, proven, self.now),
             _ => Back::AskLedger(held),
         };
-        match back {
-            Back::Rests { tidy, .. } => assert!(!tidy, "nothing happens at the same time here"),
-            Back::AskLedger(held) => {
-                self.step(|ledger, now, tasks| ledger.give_back(held, state, proven, now, tasks));
+        let held = match back {
+            Back::Rests(_) => return true,
+            Back::AskLedger(held) => held,
+            Back::Overtaken(..) => unreachable!("nothing happens at the same time here"),
+        };
+        let passed = match state {
+            State::Clean => self.ledger.front.pass_on(held, proven, self.now),
+            _ => Err(held),
+        };
+        let held = match passed {
+            Ok(PassedOn { waiter, held, .. }) => {
+                self.answered(waiter);
+                self.lent.push(held);
+                return true;
             }
-        }
+            Err(held) => held,
+        };
+        self.step(|ledger, now, tasks| ledger.give_back(held, state, proven, now, tasks));
         true
     }
 
@@ -334,7 +358,7 @@ impl World {
             if fit {
                 ledger.healthy(held, now, tasks);
             } else {
-                ledger.unhealthy(held, now, tasks);
+                ledger.unhealthy(*held, now, tasks);
             }
         });
         true
@@ -347,7 +371,7 @@ impl World {
 
     fn leave(&mut self, place: usize) -> bool {
         let Some(&(id, handle)) = self.handles.get(place) else { return false };
-        let left = self.step(|ledger, _, _| ledger.leave(id)).expect("a caller who was not answered still waits");
+        let left = self.ledger.front.leave(id).expect("a caller who was not answered still waits");
         assert_eq!(left, handle);
         self.handles.remove(place);
         true
@@ -363,36 +387,35 @@ impl World {
         }
         assert_eq!(tally, counted, "the tally differs from the slots");
 
-        let (mut idle, mut lent) = (0, 0);
-        ledger.shelf.each(|seen| match seen {
-            Seen::Idle(_) => idle += 1,
-            Seen::Lent(_) => lent += 1,
-        });
-        assert_eq!(lent, self.lent.len(), "a lease without a seat, or a seat without a lease");
+        let mut lent = 0;
+        ledger.front.shelf.each_loan(|_, _| lent += 1);
+        assert_eq!(lent, self.lent.len(), "a lease nobody sees, or a loan without a lease");
+        let front = (*ledger.front).clone();
+        let idle = std::iter::from_fn(|| front.shelf.take()).count();
         assert_eq!(tally.live, idle + lent, "what the shelf holds differs from the slots");
-        let stacked = (*ledger.shelf).clone();
-        assert_eq!(std::iter::from_fn(|| stacked.take()).count(), idle, "an idle connection is not on the stack");
-        let attention = !ledger.waiters.is_empty() || ledger.mode != Mode::Lending || ledger.is_oversized();
-        assert_eq!(ledger.gate, (ledger.epoch, attention), "the gate is not as it should be");
+        let queue = ledger.front.queue();
+        let attention = queue.len() > 0 || ledger.mode != Mode::Lending || ledger.is_oversized();
+        assert_eq!(queue.told(), (ledger.epoch, attention), "the shelf does not know how it stands");
+        assert_eq!(ledger.front.shelf.is_marked(), attention);
 
         assert_eq!(tally.opening, self.opening.len());
         assert_eq!(tally.checking, self.checking.len());
         assert_eq!(tally.resetting, self.resetting.len());
         assert_eq!(tally.closing + ledger.outside, self.closing.len());
-        assert_eq!(ledger.waiters.len(), self.handles.len());
+        assert_eq!(queue.len(), self.handles.len());
 
         // The largest pool there is in these walks.
         assert!(tally.occupied() <= 3, "more places taken than there may be");
 
         // While lending is suspended, waiting beside idle connections is what is wanted.
-        let waiting = if ledger.mode == Mode::Suspended { 0 } else { ledger.waiters.len() };
+        let waiting = if ledger.mode == Mode::Suspended { 0 } else { queue.len() };
         let woken = self.due == Some(self.now);
         assert!(waiting <= tally.coming() || idle == 0 || woken, "idle although somebody waits");
         if waiting > 0 {
             let retry = ledger.outage.retry_at.filter(|_| self.due.is_some());
             let hope = tally.coming() + tally.slow + lent + tally.closing;
             assert!(hope > 0 || retry.is_some() || woken, "somebody waits for nothing");
-            let first = ledger.waiters.iter().map(|waiter| waiter.deadline).min();
+            let first = queue.iter().map(|waiter| waiter.deadline).min();
             assert!(woken || first >= self.due && self.due.is_some(), "nobody watches the time of who waits");
             if tally.coming() == 0 && lent == 0 && tally.occupied() < ledger.config.max {
                 let due = self.due.expect("somebody waits for a pause to end and nobody will notice");
@@ -401,6 +424,7 @@ impl World {
             }
         }
 
+        drop(queue);
         let stats = ledger.stats(self.now);
         let left: u64 = stats.closed_total();
         assert!(stats.opened >= left, "more connections left than came");

@@ -7,44 +7,45 @@ use super::task::{Place, Task, Tasks};
 use super::{Ledger, Mode};
 use crate::clock::Moment;
 use crate::config::WhenDown;
-use crate::shelf::{Card, Held, Seen};
+use crate::shelf::{Card, Held};
 use crate::stats::CloseReason;
 
 impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A connection is fit to be lent: to the first in the queue, after a check where it has not proved to work lately, or
-    /// to lie idle (since then, or on as before); unless its time is over.
-    pub(super) fn settle(&mut self, held: Held<C>, since: Option<Moment>, now: Moment, tasks: &mut Tasks<C, W, F>) {
-        let card = self.shelf.card(&held.seat);
-        if let Some(reason) = self.retirement(&card, now) {
-            self.close_in_place(held, reason, now, tasks);
+    /// to lie idle; unless its time is over.
+    pub(super) fn settle(&mut self, mut held: Box<Held<C>>, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        if let Some(reason) = self.retirement(&held.card, now) {
+            self.close_in_place(*held, reason, now, tasks);
             self.pump(now, tasks);
             return;
         }
-        if !self.waiters.is_empty() && self.mode == Mode::Lending && self.shelf.is_stale(&card, now) {
+        let lends = self.mode == Mode::Lending;
+        if lends && self.front.shelf.is_stale(&held.card, now) && self.waiting() > 0 {
             self.slots.turn(&held.seat, Phase::Checking { slow: false });
             tasks.push(Task::Check(held));
             return;
         }
         self.slots.turn(&held.seat, Phase::Live);
-        if let Some((waiter, loan)) = self.next(card.epoch, now) {
-            self.shelf.begin(&held.seat, loan);
+        self.arrange();
+        if let Some((waiter, loan)) = self.front.next(held.card.epoch, now) {
+            self.front.shelf.begin(&mut held, loan);
             tasks.push(Task::Deliver { waiter, held, waited: loan.waited });
             return;
         }
         // It aged while it was lent, when the housekeeper could do nothing about it.
-        tasks.wake_housekeeper |= card.is_aged(now);
-        self.shelf.put(held, since);
+        tasks.wake_housekeeper |= held.card.is_aged(now);
+        self.front.shelf.put(held);
     }
 
     /// Starts whatever is needed so that every caller has something coming, and `min` connections are there.
     ///
     /// A caller counts as served by a connection that is being opened, checked or reset, whoever that was begun for: what
     /// is not needed any more when its turn comes is never begun.
-    pub(super) fn pump(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
+    pub(crate) fn pump(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         while self.mode == Mode::Lending {
-            if self.waiters.len() > self.slots.tally().coming() {
-                if let Some(held) = self.shelf.take() {
-                    self.settle(held, None, now, tasks);
+            if self.waiting() > self.slots.tally().coming() {
+                if let Some(held) = self.front.shelf.take() {
+                    self.settle(held, now, tasks);
                     continue;
                 }
             } else if !self.wants_refill(now) {
@@ -56,7 +57,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                 return;
             }
             let seat = self.slots.claim(self.epoch);
-            self.shelf.make_room(seat.0);
+            self.front.shelf.make_room(seat.0);
             tasks.push(Task::Open { seat });
         }
     }
@@ -99,7 +100,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let tally = self.slots.tally();
         let room = self.config.max.saturating_sub(tally.occupied());
         let served = tally.coming() + self.idle() + room;
-        self.waiters.len() >= served.saturating_add(most)
+        self.waiting() >= served.saturating_add(most)
     }
 
     /// Why a connection must not be lent again.
@@ -124,32 +125,33 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// How many lie idle.
     pub(super) fn idle(&self) -> usize {
-        let mut count = 0;
-        self.shelf.each(|seen| count += usize::from(matches!(seen, Seen::Idle(_))));
-        count
+        let mut lent = 0;
+        self.front.shelf.each_loan(|_, _| lent += 1);
+        // Lending goes on while this is counted.
+        self.slots.tally().live.saturating_sub(lent)
     }
 
     // ---- going -------------------------------------------------------------------------------------------------
 
     /// Everything idle, the coldest first.
-    pub(super) fn take_all(&mut self) -> VecDeque<Held<C>> {
+    pub(super) fn take_all(&mut self) -> VecDeque<Box<Held<C>>> {
         let mut all = VecDeque::new();
-        while let Some(held) = self.shelf.take() {
+        while let Some(held) = self.front.shelf.take() {
             all.push_front(held);
         }
         all
     }
 
     /// Puts back what [`take_all`](Self::take_all) took, in the same order.
-    pub(super) fn put_all(&mut self, all: VecDeque<Held<C>>) {
+    pub(super) fn put_all(&mut self, all: VecDeque<Box<Held<C>>>) {
         for held in all {
-            self.shelf.put(held, None);
+            self.front.shelf.put(held);
         }
     }
 
     pub(super) fn close_all_idle(&mut self, reason: CloseReason, now: Moment, tasks: &mut Tasks<C, W, F>) {
         for held in self.take_all() {
-            self.close_in_place(held, reason, now, tasks);
+            self.close_in_place(*held, reason, now, tasks);
         }
     }
 
@@ -161,8 +163,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        let Held { seat, connection } = held;
-        let card = self.shelf.card(&seat);
+        let Held { seat, connection, card, .. } = held;
         self.slots.turn(&seat, Phase::Closing);
         self.say_goodbye(Place::Seat(seat), &card, connection, reason, now, tasks);
     }
@@ -175,8 +176,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         now: Moment,
         tasks: &mut Tasks<C, W, F>,
     ) {
-        let Held { seat, connection } = held;
-        let card = self.shelf.card(&seat);
+        let Held { seat, connection, card, .. } = held;
         self.outside += 1;
         self.say_goodbye(Place::Outside, &card, connection, reason, now, tasks);
         self.slots.vacate(seat);

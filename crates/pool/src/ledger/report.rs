@@ -5,7 +5,7 @@ use std::panic::Location;
 use super::{Ledger, Mode};
 use crate::clock::Moment;
 use crate::error::AcquirePhase;
-use crate::shelf::{HeldTimes, Seen};
+use crate::shelf::HeldTimes;
 use crate::stats::{Borrower, Stats};
 use crate::times::PoolTimes;
 
@@ -31,10 +31,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// All leases that are out, the longest held first.
     pub(crate) fn borrowers(&self, now: Moment) -> Vec<Borrower> {
         let mut borrowers = Vec::new();
-        self.shelf.each(|seen| {
-            if let Seen::Lent(loan) = seen {
-                borrowers.push(Borrower { location: loan.location, held: now.saturating_duration_since(loan.since) });
-            }
+        self.front.shelf.each_loan(|since, location| {
+            borrowers.push(Borrower { location, held: now.saturating_duration_since(since) });
         });
         borrowers.sort_by_key(|borrower| (std::cmp::Reverse(borrower.held), position_of(borrower.location)));
         borrowers
@@ -43,26 +41,29 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn stats(&self, now: Moment) -> Stats {
         let tally = self.slots.tally();
         let counters = &self.counters;
-        let uses = self.shelf.use_counts();
+        let uses = self.front.shelf.use_counts();
         let idle = self.idle();
+        let (waiting, oldest, cancelled) = {
+            let queue = self.front.queue();
+            (queue.len(), queue.iter().next().map(|first| first.since), queue.cancelled)
+        };
         Stats {
             max: self.config.max,
             min: self.config.min,
             size: tally.open(),
             idle,
-            // Lending goes on while this is counted.
-            in_use: tally.live.saturating_sub(idle),
+            in_use: tally.live - idle,
             in_care: tally.checking + tally.resetting,
             opening: tally.opening,
             closing: tally.closing + self.outside,
-            waiting: self.waiters.len(),
-            oldest_wait: self.waiters.front().map(|first| now.saturating_duration_since(first.since)),
+            waiting,
+            oldest_wait: oldest.map(|since| now.saturating_duration_since(since)),
             failures_in_a_row: self.outage.failures,
             health: self.health(),
             suspended: self.mode == Mode::Suspended,
             acquired: uses.acquired,
             acquired_new: uses.acquired_new,
-            cancelled: counters.cancelled,
+            cancelled,
             timeouts: counters.timeouts,
             shed: counters.shed,
             refused: counters.refused,
@@ -82,11 +83,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// How long things took.
     pub(crate) fn times(&self) -> PoolTimes {
-        let HeldTimes { all: held, mut sites } = self.shelf.held_times();
+        let HeldTimes { all: held, mut sites } = self.front.shelf.held_times();
         sites.sort_by_key(|site| (std::cmp::Reverse(site.held.total()), position_of(site.location)));
-        let mut wait = self.counters.waits.clone();
+        let mut wait = self.front.queue().waits.clone();
         // Who took what rested did not wait.
-        wait.record_none(self.shelf.use_counts().acquired.saturating_sub(wait.count()));
+        wait.record_none(self.front.shelf.use_counts().acquired.saturating_sub(wait.count()));
         PoolTimes { wait, open: self.counters.opens.clone(), held, call_sites: sites }
     }
 

@@ -11,15 +11,15 @@ use crate::stats::{Borrower, CloseReason};
 #[cfg_attr(test, derive(Clone))]
 pub(crate) enum Task<C, W, F> {
     /// Hand the connection to a caller who waits; its slot already counts as lent.
-    Deliver { waiter: W, held: Held<C>, waited: Duration },
+    Deliver { waiter: W, held: Box<Held<C>>, waited: Duration },
     /// Tell a caller who waits that nothing will come.
     Refuse { waiter: W, refusal: Refusal<F> },
     /// Open a connection for this slot.
     Open { seat: Seat },
     /// Make a round trip on it before it is lent.
-    Check(Held<C>),
+    Check(Box<Held<C>>),
     /// Clean the session before it is lent.
-    Reset(Held<C>),
+    Reset(Box<Held<C>>),
     /// Close it.
     Close { place: Place, connection: C, reason: CloseReason, age: Duration, uses: u64 },
     /// Report a lease that is out for too long.
