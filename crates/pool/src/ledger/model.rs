@@ -37,6 +37,7 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
 
 /// Everything outside the ledger: who holds what, and what is being done.
 #[derive(Clone)]
+#[expect(clippy::vec_box, reason = "as the ledger hands them out")]
 struct World {
     ledger: TestLedger,
     now: Moment,
