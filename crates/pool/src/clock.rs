@@ -9,17 +9,20 @@ pub(crate) struct Moment(u64);
 
 impl Moment {
     /// This moment.
+    #[inline]
     pub(crate) fn now() -> Self {
         Self(imp::exact())
     }
 
     /// This moment to within the few milliseconds between two ticks of the system, for a third of the cost: the kernel's
     /// `CLOCK_MONOTONIC_COARSE`. It never runs ahead of [`now`](Self::now).
+    #[inline]
     pub(crate) fn about_now() -> Self {
         Self(imp::coarse())
     }
 
     /// The time from `earlier` to here; none if it is later.
+    #[inline]
     pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -29,11 +32,13 @@ impl Moment {
     }
 
     /// The moment as a number that grows with time and is never 0.
+    #[inline]
     pub(crate) fn number(self) -> u64 {
         self.0.max(1)
     }
 
     /// The moment of a [number](Self::number); none of 0.
+    #[inline]
     pub(crate) fn of_number(number: u64) -> Option<Self> {
         (number > 0).then_some(Self(number))
     }
@@ -93,6 +98,7 @@ mod imp {
 
     const HEAD_START: u64 = 1 << 40;
 
+    #[inline]
     pub(super) fn exact() -> u64 {
         let origin = origin();
         let now = Instant::now().into_std();
@@ -100,6 +106,7 @@ mod imp {
         HEAD_START + nanos(now.saturating_duration_since(origin)) - nanos(origin.saturating_duration_since(now))
     }
 
+    #[inline]
     pub(super) fn coarse() -> u64 {
         exact()
     }
@@ -113,10 +120,12 @@ mod imp {
 mod imp {
     use rustix::time::{ClockId, Timespec, clock_gettime};
 
+    #[inline]
     pub(super) fn exact() -> u64 {
         nanos(clock_gettime(ClockId::Monotonic))
     }
 
+    #[inline]
     pub(super) fn coarse() -> u64 {
         nanos(clock_gettime(ClockId::MonotonicCoarse))
     }
@@ -125,6 +134,7 @@ mod imp {
         std::time::Instant::now()
     }
 
+    #[inline]
     fn nanos(time: Timespec) -> u64 {
         // Counted from the machine's start: neither is ever negative.
         time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
@@ -136,11 +146,13 @@ mod imp {
     use std::sync::OnceLock;
     use std::time::Instant;
 
+    #[inline]
     pub(super) fn exact() -> u64 {
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
         u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    #[inline]
     pub(super) fn coarse() -> u64 {
         exact()
     }

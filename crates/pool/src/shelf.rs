@@ -6,6 +6,9 @@
 //! The same word that names the top says whether the ledger wants to see who comes: it marks the word before it looks at the
 //! shelf a last time. What came to rest before is seen there, and who comes later finds the mark, so nobody waits beside a
 //! connection that rests. `tests/shelf_model.rs` walks all interleavings.
+//!
+//! A pool is generic, so its code is compiled into the program that uses it; what is not generic here says `inline` where it is as
+//! small as the call of it.
 
 use std::panic::Location;
 use std::sync::atomic::AtomicU64 as Count;
@@ -42,10 +45,12 @@ pub(crate) struct Card {
 }
 
 impl Card {
+    #[inline]
     pub(crate) fn is_aged(&self, now: Moment) -> bool {
         self.aged_at.is_some_and(|at| at <= now)
     }
 
+    #[inline]
     pub(crate) fn is_retired(&self, now: Moment) -> bool {
         self.retired_at.is_some_and(|at| at <= now)
     }
@@ -90,6 +95,7 @@ impl<C> Held<C> {
     }
 
     /// A borrower has used it without a fault, or somebody has checked it.
+    #[inline]
     pub(crate) fn prove(&mut self, at: Option<Moment>) {
         if let Some(at) = at {
             self.card.proven_at = self.card.proven_at.max(at);
@@ -165,6 +171,7 @@ struct Notes {
     held: Mutex<HeldTimes>,
 }
 
+#[inline]
 fn add(count: &Count, more: u64) {
     count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }
@@ -173,6 +180,7 @@ fn subtract(count: &Count, less: u64) {
     count.store(count.load(Ordering::Relaxed).saturating_sub(less), Ordering::Relaxed);
 }
 
+#[inline]
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -246,15 +254,18 @@ struct Top(u64);
 const MARK: u64 = 1 << 32;
 
 impl Top {
+    #[inline]
     fn is_marked(self) -> bool {
         self.0 & MARK != 0
     }
 
+    #[inline]
     fn place(self) -> Option<usize> {
         (self.0 as u32).checked_sub(1).map(|number| number as usize)
     }
 
     /// The next top, with another tag.
+    #[inline]
     fn then(self, place: u32, marked: bool) -> Self {
         let tag = (self.0 & !(MARK | u64::from(u32::MAX))).wrapping_add(MARK << 1);
         Self(tag | if marked { MARK } else { 0 } | u64::from(place))
@@ -503,6 +514,7 @@ impl<C> Shelf<C> {
         }
     }
 
+    #[inline]
     fn place(&self, number: usize) -> &Place<C> {
         let (chunk, offset) = locate(number);
         match self.chunks[chunk].get() {
@@ -514,6 +526,7 @@ impl<C> Shelf<C> {
 
 #[cfg(test)]
 impl<C> Shelf<C> {
+    #[inline]
     pub(crate) fn is_marked(&self) -> bool {
         Top(self.top.0.load(Ordering::Acquire)).is_marked()
     }
@@ -557,6 +570,7 @@ impl<C: Clone> Clone for Shelf<C> {
 }
 
 /// The chunk of a place, and where in it.
+#[inline]
 fn locate(number: usize) -> (usize, usize) {
     if number < FIRST_CHUNK {
         return (0, number);
