@@ -1,7 +1,7 @@
 //! What the pool needs to know of connections.
 
-use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Observer, connect_once};
-use dbkeep_pool::{Manage, State};
+use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Observer, Step, connect_in_steps};
+use dbkeep_pool::{Manage, OpenStep, Progress, State};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -47,6 +47,10 @@ impl Manage for Opener {
     type Error = Error;
 
     async fn open(&self) -> Result<Connection, Error> {
+        self.open_in_steps(&Progress::default()).await
+    }
+
+    async fn open_in_steps(&self, progress: &Progress) -> Result<Connection, Error> {
         // Taken in a statement of its own: the guard must not live across the await.
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut connection = match first {
@@ -58,7 +62,10 @@ impl Manage for Opener {
                 )
                 .with_hint("open it anew, empty, or use a file"));
             }
-            None => connect_once(&self.options).await?,
+            None => {
+                let progress = progress.clone();
+                connect_in_steps(&self.options, move |step| progress.enter(as_the_pool_says(step))).await?
+            }
         };
         connection.observe(self.observer.clone());
         Ok(connection)
@@ -91,5 +98,14 @@ impl Manage for Opener {
     fn is_permanent(&self, error: &Error) -> bool {
         // Asked of errors of opening only. What is not known to pass is reported at once.
         !error.is_transient() && error.kind() != ErrorKind::Io
+    }
+}
+
+fn as_the_pool_says(step: Step) -> OpenStep {
+    match step {
+        Step::Tls => OpenStep::Tls,
+        Step::Authenticate => OpenStep::Authenticate,
+        Step::SetUp => OpenStep::SetUp,
+        _ => OpenStep::Connect,
     }
 }

@@ -1,6 +1,8 @@
 //! The way to a connection: one attempt within its deadline, or several where the error can pass.
 
+use crate::step::{self, Step};
 use crate::{ConnectOptions, Connection, Error, ErrorKind, Result, TlsMode};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The pause after the first failed attempt; each further one doubles it.
@@ -46,6 +48,20 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connection> {
 /// # Cancellation
 /// Dropped, it opens nothing.
 pub async fn connect_once(options: &ConnectOptions) -> Result<Connection> {
+    connect_in_steps(options, |_| ()).await
+}
+
+/// As [`connect_once`], and says on the way how far it has come.
+///
+/// # Errors
+/// As [`connect_once`].
+///
+/// # Cancellation
+/// Dropped, it opens nothing.
+pub async fn connect_in_steps(
+    options: &ConnectOptions,
+    listener: impl Fn(Step) + Send + Sync + 'static,
+) -> Result<Connection> {
     if options.tls_ca.is_some() && !matches!(options.tls, TlsMode::VerifyCa | TlsMode::VerifyFull) {
         return Err(Error::new(
             ErrorKind::Options,
@@ -55,12 +71,30 @@ pub async fn connect_once(options: &ConnectOptions) -> Result<Connection> {
             "set tls to verify-full (or verify-ca, which does not look at the host's name), or leave tls_ca out",
         ));
     }
-    match tokio::time::timeout(options.connect_timeout, options.engine.connect(options)).await {
+    let reached = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&reached);
+    let listener = move |step| {
+        *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
+        listener(step);
+    };
+    let opening = step::told_to(Arc::new(listener), options.engine.connect(options));
+    match tokio::time::timeout(options.connect_timeout, opening).await {
         Ok(driver) => driver.map(Connection::new),
-        Err(_) => Err(Error::new(
-            ErrorKind::Timeout,
-            format!("connecting to {} took longer than {:?}", options.target(), options.connect_timeout),
-        )
-        .with_hint("is the host right, and does a firewall let this port through?")),
+        Err(_) => Err(took_too_long(options, *reached.lock().unwrap_or_else(PoisonError::into_inner))),
     }
+}
+
+fn took_too_long(options: &ConnectOptions, step: Option<Step>) -> Error {
+    let (target, limit) = (options.target(), options.connect_timeout);
+    let (doing, hint) = match step {
+        None | Some(Step::Connect) => ("", "is the host right, and does a firewall let this port through?"),
+        Some(Step::Tls) => (", in the TLS handshake", "does the server speak TLS on this port?"),
+        Some(Step::Authenticate) => {
+            (", logging in", "the server takes connections and does not answer: is it overloaded, or stopped?")
+        }
+        Some(Step::SetUp) => {
+            (", setting up the session", "the server lets us in and does not answer: is it overloaded, or stopped?")
+        }
+    };
+    Error::new(ErrorKind::Timeout, format!("connecting to {target} took longer than {limit:?}{doing}")).with_hint(hint)
 }

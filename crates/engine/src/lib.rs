@@ -41,6 +41,7 @@ mod secret;
 mod server;
 mod snapshot;
 mod standing;
+mod step;
 mod stream;
 mod transaction;
 mod watch;
@@ -58,7 +59,7 @@ pub use catalog::{
     Catalog, CatalogOptions, CheckConstraint, ColumnInfo, ForeignKey, Generated, Index, IndexColumn, Routine,
     RoutineKind, Sequence, Table, TableKind, Trigger, View,
 };
-pub use connect::{connect, connect_once};
+pub use connect::{connect, connect_in_steps, connect_once};
 pub use connection::{Condition, Connection};
 pub use dbkeep_sql as sql;
 pub use driver::{Driver, Executed};
@@ -75,5 +76,6 @@ pub use snapshot::{
     ByteSink, ByteSource, Digesting, Position, Restore, RestoreOptions, Snapshot, SnapshotInfo, SnapshotOptions,
     StreamKind, StreamSpec,
 };
+pub use step::Step;
 pub use stream::{RowStream, Streamed};
 pub use transaction::{Isolation, Transaction, TransactionOptions};

@@ -193,7 +193,7 @@ impl<M: Manage> Call<'_, M> {
 
     fn refused(&self, refusal: Refusal<Failure<M>>) -> AcquireError<M::Error> {
         let (kind, phase, failure) = match refusal {
-            Refusal::OpenFailed(failure) => (AcquireErrorKind::OpenFailed, AcquirePhase::Open, Some(failure)),
+            Refusal::OpenFailed(failure) => (AcquireErrorKind::OpenFailed, failure.phase, Some(failure)),
             Refusal::Closed => (AcquireErrorKind::Closed, AcquirePhase::Queue, None),
             Refusal::Shed => (AcquireErrorKind::Shed, AcquirePhase::Queue, None),
             Refusal::OutOfTime { position, phase } => {

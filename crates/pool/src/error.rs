@@ -26,25 +26,48 @@ pub enum AcquireErrorKind {
 }
 
 /// What the caller was waiting for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum AcquirePhase {
     /// Another borrower's connection.
     Queue,
-    /// A new connection.
+    /// A new connection, whose manager does not say how far it has come, or the next attempt to open one.
     Open,
+    /// A new connection: the other side was being reached.
+    Connect,
+    /// A new connection, in its TLS handshake.
+    Tls,
+    /// A new connection: the other side was finding out who asks.
+    Authenticate,
+    /// A new connection, whose session was being set up.
+    SetUp,
     /// The check of an idle connection.
     Validate,
 }
 
 impl AcquirePhase {
-    /// The phase as a word for logs and metrics: `queue`, `open` or `validate`.
+    /// The phase as a word for logs and metrics: `queue`, `open`, `connect`, `tls`, `authenticate`, `set_up` or `validate`.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
             Self::Open => "open",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Authenticate => "authenticate",
+            Self::SetUp => "set_up",
             Self::Validate => "validate",
+        }
+    }
+
+    /// What an attempt to open is doing, where that is known.
+    fn step(self) -> Option<&'static str> {
+        match self {
+            Self::Connect => Some("reaching the server"),
+            Self::Tls => Some("in the TLS handshake"),
+            Self::Authenticate => Some("logging in"),
+            Self::SetUp => Some("setting up the session"),
+            Self::Queue | Self::Open | Self::Validate => None,
         }
     }
 }
@@ -259,9 +282,10 @@ impl<E: Error + 'static> fmt::Display for AcquireError<E> {
             (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, AcquirePhase::Validate) => {
                 f.write_str("checking an idle one was not finished")
             }
-            (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, AcquirePhase::Open) => match failure {
-                Some(failure) => write!(f, "opening one keeps failing{}", Own(failure)),
-                None => f.write_str("opening one was not finished"),
+            (AcquireErrorKind::Timeout | AcquireErrorKind::Exhausted, phase) => match (failure, phase.step()) {
+                (Some(failure), _) => write!(f, "opening one keeps failing{}", Own(failure)),
+                (None, Some(step)) => write!(f, "opening one was not finished, still {step}"),
+                (None, None) => f.write_str("opening one was not finished"),
             },
             (AcquireErrorKind::OpenFailed, _) => {
                 f.write_str("opening one failed")?;
@@ -290,6 +314,8 @@ impl<E: Error + 'static> Error for AcquireError<E> {
 /// Why one attempt to open failed, and when. Shared by everybody it is told to.
 pub(crate) struct OpenFailure<E> {
     cause: Cause<E>,
+    /// What the attempt was doing.
+    pub(crate) phase: AcquirePhase,
     at: Moment,
     pub(crate) permanent: bool,
 }
@@ -302,20 +328,20 @@ enum Cause<E> {
 }
 
 impl<E> OpenFailure<E> {
-    pub(crate) fn refused(error: E, permanent: bool, at: Moment) -> Self {
-        Self { cause: Cause::Refused(Arc::new(error)), at, permanent }
+    pub(crate) fn refused(error: E, permanent: bool, phase: AcquirePhase, at: Moment) -> Self {
+        Self { cause: Cause::Refused(Arc::new(error)), phase, at, permanent }
     }
 
-    pub(crate) fn timed_out(limit: Duration, at: Moment) -> Self {
-        Self { cause: Cause::TimedOut(limit), at, permanent: false }
+    pub(crate) fn timed_out(limit: Duration, phase: AcquirePhase, at: Moment) -> Self {
+        Self { cause: Cause::TimedOut(limit), phase, at, permanent: false }
     }
 
-    pub(crate) fn panicked(message: &str, at: Moment) -> Self {
-        Self { cause: Cause::Panicked(message.into()), at, permanent: false }
+    pub(crate) fn panicked(message: &str, phase: AcquirePhase, at: Moment) -> Self {
+        Self { cause: Cause::Panicked(message.into()), phase, at, permanent: false }
     }
 
     pub(crate) fn interrupted(at: Moment) -> Self {
-        Self { cause: Cause::Interrupted, at, permanent: false }
+        Self { cause: Cause::Interrupted, phase: AcquirePhase::Open, at, permanent: false }
     }
 
     pub(crate) fn error(&self) -> Option<&E> {
@@ -334,7 +360,7 @@ impl<E> Clone for OpenFailure<E> {
             Cause::Panicked(message) => Cause::Panicked(Arc::clone(message)),
             Cause::Interrupted => Cause::Interrupted,
         };
-        Self { cause, at: self.at, permanent: self.permanent }
+        Self { cause, phase: self.phase, at: self.at, permanent: self.permanent }
     }
 }
 
@@ -342,7 +368,10 @@ impl<E: fmt::Display> fmt::Display for OpenFailure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Refused(error) => error.fmt(f),
-            Cause::TimedOut(limit) => write!(f, "no answer within {}", Short(*limit)),
+            Cause::TimedOut(limit) => {
+                write!(f, "no answer within {}", Short(*limit))?;
+                self.phase.step().map_or(Ok(()), |step| write!(f, ", {step}"))
+            }
             Cause::Panicked(message) => write!(f, "the manager panicked: {message}"),
             Cause::Interrupted => f.write_str("the attempt was interrupted"),
         }

@@ -14,6 +14,7 @@ use crate::error::OpenFailure;
 use crate::ledger::Place;
 use crate::manage::{Manage, State};
 use crate::observer;
+use crate::progress::Progress;
 use crate::shared::Shared;
 use crate::shelf::{Card, Held, Seat};
 use crate::stats::CloseReason;
@@ -68,17 +69,17 @@ impl<M: Manage> Drop for Job<M> {
 }
 
 /// Opens a connection for `seat`.
-pub(crate) fn open<M: Manage>(shared: &Arc<Shared<M>>, seat: Seat) {
+pub(crate) fn open<M: Manage>(shared: &Arc<Shared<M>>, seat: Seat, progress: Progress) {
     let job = Job::new(shared, Place::Seat(seat));
-    shared.runtime.spawn(run_open(job));
+    shared.runtime.spawn(run_open(job, progress));
 }
 
-async fn run_open<M: Manage>(mut job: Job<M>) {
+async fn run_open<M: Manage>(mut job: Job<M>, progress: Progress) {
     let shared = Arc::clone(&job.shared);
     let started = Moment::now();
     let limit = shared.config().connect_timeout;
     let attempt = async {
-        let opened = shared.manager.open().await;
+        let opened = shared.manager.open_in_steps(&progress).await;
         opened.map_err(|error| {
             let permanent = shared.manager.is_permanent(&error);
             (error, permanent)
@@ -101,9 +102,9 @@ async fn run_open<M: Manage>(mut job: Job<M>) {
             shared.step(|ledger, tasks| ledger.opened(seat, connection, started, now, fastrand::f64(), tasks));
             return shared.attempted.notify_waiters();
         }
-        Outcome::Done(Err((error, permanent))) => OpenFailure::refused(error, permanent, now),
-        Outcome::TimedOut => OpenFailure::timed_out(limit, now),
-        Outcome::Panicked(message) => OpenFailure::panicked(&message, now),
+        Outcome::Done(Err((error, permanent))) => OpenFailure::refused(error, permanent, progress.phase(), now),
+        Outcome::TimedOut => OpenFailure::timed_out(limit, progress.phase(), now),
+        Outcome::Panicked(message) => OpenFailure::panicked(&message, progress.phase(), now),
     };
     let permanent = failure.permanent;
     tracing::warn!(pool = &*shared.name, error = %failure, permanent, ?took, "opening a connection failed");

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Instant;
 
+use crate::progress::Progress;
+
 /// Opens, checks, cleans and closes the connections of one pool.
 ///
 /// The pool calls [`open`](Manage::open), [`check`](Manage::check), [`reset`](Manage::reset) and
@@ -27,6 +29,17 @@ pub trait Manage: Send + Sync + 'static {
     ///
     /// Whatever stops it; [`is_permanent`](Manage::is_permanent) then says whether trying again makes sense.
     fn open(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
+
+    /// Opens one connection and says on the way how far it has come, so that an error names the step that took so long. This is
+    /// what the pool calls. Default: [`open`](Manage::open), which says nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Manage::open).
+    fn open_in_steps(&self, progress: &Progress) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send {
+        let _ = progress;
+        self.open()
+    }
 
     /// Proves by one round trip that the other side still answers. Bounded by
     /// [`Config::validate_timeout`](crate::Config).

@@ -129,7 +129,7 @@ impl<M: Manage> Shared<M> {
                 drop(waiter.send(Ok(Parcel::new(Arc::clone(self), held, waited))));
             }
             Task::Refuse { waiter, refusal } => drop(waiter.send(Err(refusal))),
-            Task::Open { seat } => job::open(self, seat),
+            Task::Open { seat, progress } => job::open(self, seat, progress),
             Task::Check(held) => job::care(self, *held, job::Care::Check),
             Task::Reset(held) => job::care(self, *held, job::Care::Reset),
             Task::Close { place, connection, reason, age, uses } => {

@@ -5,6 +5,7 @@ use super::dialect::Flavor;
 use super::errors;
 use super::login::{Purpose, connect};
 use super::session::Session;
+use crate::step::{self, Step};
 use crate::{ConnectOptions, Error, ErrorKind, Executed, Result, TransactionState};
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt as _;
@@ -87,6 +88,7 @@ impl Link {
     pub(super) async fn open(options: &ConnectOptions) -> Result<(Self, Greeting)> {
         let mut session = Session::new(options)?;
         let mut conn = connect(options, Purpose::Application).await?;
+        step::enter(Step::SetUp);
         let numbers = conn.server_version();
         // From 10 on the numbers are MariaDB's alone. A wrong guess shows in the answer.
         let mut flavor = if numbers.0 >= 10 { Flavor::MariaDb } else { Flavor::MySql };

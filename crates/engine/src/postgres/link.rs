@@ -4,6 +4,7 @@ use super::errors;
 use super::session::Settings;
 use super::socket::{Channel, Listening, Settled};
 use super::watch::{Watch, Watched};
+use crate::step::{self, Step};
 use crate::{ConnectOptions, Error, ErrorKind, Result, Version};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,6 +82,7 @@ impl Link {
         }
         let watch = Arc::new(Watch::default());
         let watched = Watched::new(channel, watch.clone());
+        step::enter(Step::Authenticate);
         let (client, connection) = config
             .connect_raw(tokio::io::empty(), Settled(watched))
             .await

@@ -1,5 +1,6 @@
 //! How is the server reached: by TCP or a Unix socket, in the clear or encrypted?
 
+use crate::step::{self, Step};
 use crate::{ConnectOptions, Error, ErrorKind, Result, TlsMode, tls};
 use std::future::{Ready, ready};
 use std::io;
@@ -26,6 +27,7 @@ pub(super) enum Channel {
 impl Channel {
     /// Reaches the server and settles encryption, as libpq would: never on a Unix socket, otherwise as `tls` says.
     pub(super) async fn open(options: &ConnectOptions) -> Result<Self> {
+        step::enter(Step::Connect);
         if let Some(socket) = &options.socket {
             let path = socket_path(socket, options.port);
             return match UnixStream::connect(&path).await {
@@ -38,6 +40,7 @@ impl Channel {
         }
         let connector = MakeRustlsConnect::new(tls::client_config(options)?);
         let mut stream = tcp(options).await?;
+        step::enter(Step::Tls);
         if !offers_tls(&mut stream).await.map_err(|error| broken_off(options, error))? {
             return match options.tls {
                 TlsMode::Prefer => Ok(Channel::Tcp(stream)),
@@ -49,6 +52,7 @@ impl Channel {
             Ok(encrypted) => Ok(Channel::Tls(Box::new(encrypted))),
             Err(error) if options.tls == TlsMode::Prefer => {
                 tracing::debug!(target: "dbkeep::connect", %error, "TLS failed, going on without");
+                step::enter(Step::Connect);
                 Ok(Channel::Tcp(tcp(options).await?))
             }
             Err(error) => Err(handshake_failed(options, error)),

@@ -158,7 +158,7 @@ impl World {
                     self.lent.push(held);
                 }
                 Task::Refuse { waiter, .. } => self.answered(waiter),
-                Task::Open { seat } => self.opening.push(seat),
+                Task::Open { seat, .. } => self.opening.push(seat),
                 Task::Check(held) => self.checking.push(held),
                 Task::Reset(held) => self.resetting.push(held),
                 Task::Close { place, .. } => self.closing.push(place),

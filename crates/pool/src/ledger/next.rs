@@ -56,9 +56,9 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                 tasks.wake_housekeeper |= self.outage.retry_at.is_some_and(|at| at > now);
                 return;
             }
-            let seat = self.slots.claim(self.epoch);
+            let (seat, progress) = self.slots.claim(self.epoch);
             self.front.shelf.make_room(seat.0);
-            tasks.push(Task::Open { seat });
+            tasks.push(Task::Open { seat, progress });
         }
     }
 

@@ -98,7 +98,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         if position < tally.checking {
             AcquirePhase::Validate
         } else if position < tally.checking + tally.opening || retrying {
-            AcquirePhase::Open
+            self.slots.opening_phase()
         } else {
             AcquirePhase::Queue
         }

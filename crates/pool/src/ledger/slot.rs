@@ -1,6 +1,8 @@
 //! The places there are, and what each is used for at the moment.
 
 use crate::clock::Moment;
+use crate::error::AcquirePhase;
+use crate::progress::Progress;
 use crate::shelf::Seat;
 
 /// What a place is used for at the moment.
@@ -22,17 +24,21 @@ pub(super) enum Phase {
 }
 
 /// A place and the life of the connection in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) phase: Phase,
     /// The epoch of the pool in which opening began.
     pub(super) epoch: u64,
     /// When its connection should be replaced.
     pub(super) aged_at: Option<Moment>,
+    /// How far opening it has come.
+    progress: Progress,
 }
 
 impl Slot {
-    const VACANT: Self = Self { phase: Phase::Vacant, epoch: 0, aged_at: None };
+    fn vacant() -> Self {
+        Self { phase: Phase::Vacant, epoch: 0, aged_at: None, progress: Progress::default() }
+    }
 
     pub(super) fn is_aged(&self, now: Moment) -> bool {
         self.aged_at.is_some_and(|at| at <= now)
@@ -115,6 +121,12 @@ impl Slots {
         self.first_age = self.list.iter().filter(|slot| slot.is_open()).filter_map(|slot| slot.aged_at).min();
     }
 
+    /// What opening is at, of all that are being opened the one that has come furthest.
+    pub(super) fn opening_phase(&self) -> AcquirePhase {
+        let opening = self.list.iter().filter(|slot| matches!(slot.phase, Phase::Opening));
+        opening.map(|slot| slot.progress.phase()).max().unwrap_or(AcquirePhase::Open)
+    }
+
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -148,19 +160,20 @@ impl Slots {
     }
 
     /// Takes a vacant place, or a new one, for a connection that is about to be opened.
-    pub(super) fn claim(&mut self, epoch: u64) -> Seat {
+    pub(super) fn claim(&mut self, epoch: u64) -> (Seat, Progress) {
         let number = match self.vacant.pop() {
             Some(number) => number,
             None => {
-                self.list.push(Slot::VACANT);
+                self.list.push(Slot::vacant());
                 self.tally.vacant += 1;
                 self.list.len() - 1
             }
         };
-        self.list[number].epoch = epoch;
-        self.list[number].aged_at = None;
+        let progress = Progress::default();
+        let slot = &mut self.list[number];
+        (slot.epoch, slot.aged_at, slot.progress) = (epoch, None, progress.clone());
         let seat = Seat(number);
         self.turn(&seat, Phase::Opening);
-        seat
+        (seat, progress)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::AcquirePhase;
+use crate::progress::Progress;
 use crate::shelf::{Held, Seat};
 use crate::stats::{Borrower, CloseReason};
 
@@ -15,7 +16,7 @@ pub(crate) enum Task<C, W, F> {
     /// Tell a caller who waits that nothing will come.
     Refuse { waiter: W, refusal: Refusal<F> },
     /// Open a connection for this slot.
-    Open { seat: Seat },
+    Open { seat: Seat, progress: Progress },
     /// Make a round trip on it before it is lent.
     Check(Box<Held<C>>),
     /// Clean the session before it is lent.
