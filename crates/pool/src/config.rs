@@ -19,6 +19,11 @@ pub struct Config {
     /// The most connections there may be at once, those being opened or closed included, broken ones not. Default 10:
     /// databases answer fastest with few connections, about twice the server's cores.
     pub max: usize,
+    /// Whether the pool finds its size by itself, with [`max`](Config#structfield.max) as the most it may try. It begins with ten and
+    /// allows itself a quarter more while callers wait for more than a tenth of the time they use a connection; if that makes
+    /// every use longer and no more gets done, the server was busy already and the pool goes back. What is not used for long is
+    /// given up slowly. Default `false`.
+    pub auto_size: bool,
     /// How many connections are kept open even when nobody needs them. Default 2.
     pub min: usize,
     /// The longest [`acquire`](crate::Pool::acquire) takes, whatever it waits for. Default 30 s.
@@ -68,6 +73,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max: 10,
+            auto_size: false,
             min: 2,
             acquire_timeout: Duration::from_secs(30),
             idle_timeout: Some(Duration::from_secs(300)),
@@ -97,6 +103,13 @@ impl Config {
     #[must_use]
     pub fn max(mut self, max: usize) -> Self {
         self.max = max;
+        self
+    }
+
+    /// Sets [`auto_size`](Config#structfield.auto_size).
+    #[must_use]
+    pub fn auto_size(mut self, auto_size: bool) -> Self {
+        self.auto_size = auto_size;
         self
     }
 

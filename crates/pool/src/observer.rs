@@ -27,6 +27,8 @@ pub trait Observer: Send + Sync + 'static {
     fn closed(&self, event: &Closed) {}
     /// It stands otherwise with the other side than before.
     fn health_changed(&self, before: Health, now: Health) {}
+    /// A pool that [finds its size by itself](crate::Config#structfield.auto_size) allows itself another number of connections.
+    fn resized(&self, before: usize, now: usize) {}
     /// A check or a reset failed; the connection is closed next.
     fn care_failed(&self, event: &CareFailed<'_>) {}
     /// A lease has been out for longer than the leak threshold.

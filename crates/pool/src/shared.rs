@@ -137,6 +137,10 @@ impl<M: Manage> Shared<M> {
                 self.tell(|observer| observer.closed(&observer::Closed { reason, age, uses }));
                 job::close(self, place, connection);
             }
+            Task::Resized { before, now } => {
+                tracing::info!(pool = &*self.name, before, now, "the pool allows itself another number of connections");
+                self.tell(|observer| observer.resized(before, now));
+            }
             Task::Leaked(borrower) => {
                 let Borrower { location, held } = borrower;
                 tracing::warn!(pool = &*self.name, %location, ?held, "a connection has been lent for longer than the leak threshold");

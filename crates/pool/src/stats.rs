@@ -125,7 +125,7 @@ impl fmt::Display for Health {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The most connections there may be.
+    /// The most connections there may be at the moment.
     pub max: usize,
     /// How many are kept open.
     pub min: usize,

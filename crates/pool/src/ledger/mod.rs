@@ -14,6 +14,7 @@
 mod model;
 mod next;
 mod report;
+mod sizing;
 mod slot;
 mod task;
 mod upkeep;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::report::Snapshot;
+use self::sizing::{Reading, Sizing};
 use self::slot::{Phase, Slots};
 pub(crate) use self::task::{Place, Refusal, Task, Tasks};
 use crate::backoff;
@@ -37,6 +39,8 @@ use crate::stats::{CloseReason, Counters, Health};
 #[derive(Debug)]
 pub(crate) struct Ledger<C, W, F> {
     config: Config,
+    /// Of a pool that finds its size by itself.
+    sizing: Option<Sizing>,
     mode: Mode,
     /// Raised to evict every connection opened before.
     epoch: u64,
@@ -108,6 +112,7 @@ pub(crate) enum Join<C, F> {
 impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            sizing: config.auto_size.then(|| Sizing::new(config.min, config.max)),
             front: Arc::new(Front::new(config.validate_after, config.acquire_timeout)),
             config,
             mode: Mode::Lending,
@@ -128,6 +133,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The most connections there may be at the moment.
+    pub(crate) fn limit(&self) -> usize {
+        self.sizing.as_ref().map_or(self.config.max, Sizing::limit)
     }
 
     /// How it stands with the other side.
@@ -180,7 +190,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// How many may wait while nothing can be done for one more but to wait for those who have a connection.
     fn room(&self) -> usize {
         let tally = self.slots.tally();
-        if tally.occupied() < self.config.max || tally.open() == 0 || !self.front.shelf.is_empty() {
+        if tally.occupied() < self.limit() || tally.open() == 0 || !self.front.shelf.is_empty() {
             return 0;
         }
         self.config.max_waiters.map_or(usize::MAX, |most| most.saturating_add(tally.coming()))
@@ -247,7 +257,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         self.hurry(now);
         let queued = self.front.push(caller, handle);
-        tasks.wake_housekeeper |= queued.wake_housekeeper;
+        let sleeps = self.sizing.as_ref().is_some_and(Sizing::is_asleep);
+        tasks.wake_housekeeper |= queued.wake_housekeeper || sleeps;
         self.pump(now, tasks);
         Join::Queued(queued)
     }
@@ -393,6 +404,10 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         self.warm_to = 0;
         self.slots.vacate(seat);
+        let (before, open) = (self.limit(), self.slots.tally().open());
+        if self.sizing.as_mut().and_then(|sizing| sizing.refused(open, now)).is_some() {
+            tasks.push(Task::Resized { before, now: self.limit() });
+        }
         let tally = self.slots.tally();
         let nobody_else = tally.open() == 0 && (permanent || tally.opening == 0);
         if nobody_else && (permanent || self.config.when_down == WhenDown::Fail) {
@@ -534,7 +549,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Asks for so many connections at least, this once.
     pub(crate) fn warm(&mut self, count: usize, now: Moment, tasks: &mut Tasks<C, W, F>) -> Warmth<F> {
-        let count = count.min(self.config.max);
+        let count = count.min(self.limit());
         if self.mode == Mode::Closed {
             return Warmth::Closed;
         }
@@ -552,17 +567,43 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// Changes the settings. Connections above the new `max` are closed: idle ones now, borrowed ones when they come back.
     pub(crate) fn reconfigure(&mut self, config: Config, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.config = config;
+        let sizing = self
+            .sizing
+            .take()
+            .map_or_else(|| Sizing::new(config.min, config.max), |sizing| sizing.between(config.min, config.max));
+        self.sizing = config.auto_size.then_some(sizing);
         self.front.shelf.set_validate_after(config.validate_after);
         self.front.queue().set_patience(config.acquire_timeout);
         tasks.wake_housekeeper = true;
+        self.keep_to_limit(now, tasks);
+        self.pump(now, tasks);
+    }
+
+    /// Closes what lies idle beyond the limit, the coldest first.
+    fn keep_to_limit(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.arrange();
+        if !self.is_oversized() {
+            return;
+        }
         let mut idle = self.take_all();
         while self.is_oversized() {
             let Some(coldest) = idle.pop_front() else { break };
             self.close_in_place(*coldest, CloseReason::Resized, now, tasks);
         }
         self.put_all(idle);
-        self.pump(now, tasks);
+    }
+
+    /// Looks whether another size would be better.
+    fn size_up(&mut self, now: Moment, tasks: &mut Tasks<C, W, F>) {
+        let uses = self.front.shelf.use_counts();
+        let waiting = self.waiting();
+        let before = self.limit();
+        let Some(sizing) = &mut self.sizing else { return };
+        let reading = Reading { at: now, acquired: uses.acquired, waited: uses.waited, used: uses.used, waiting };
+        if sizing.look(reading).is_some() {
+            tasks.push(Task::Resized { before, now: self.limit() });
+            self.keep_to_limit(now, tasks);
+        }
     }
 
     /// Turns away everybody who waits; how many they were.

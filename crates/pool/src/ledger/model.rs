@@ -21,6 +21,7 @@ impl<C: Clone, W: Clone, F: Clone> Clone for Ledger<C, W, F> {
     fn clone(&self) -> Self {
         Self {
             config: self.config,
+            sizing: self.sizing.clone(),
             mode: self.mode,
             epoch: self.epoch,
             slots: self.slots.clone(),
@@ -162,7 +163,7 @@ impl World {
                 Task::Check(held) => self.checking.push(held),
                 Task::Reset(held) => self.resetting.push(held),
                 Task::Close { place, .. } => self.closing.push(place),
-                Task::Leaked(_) => {}
+                Task::Leaked(_) | Task::Resized { .. } => {}
             }
         }
         result
@@ -535,6 +536,7 @@ fn long_random_sequences_keep_the_rules() {
             .max_waiters(if chance.bool() { Some(chance.usize(0..=2)) } else { None })
             .max_lifetime(if chance.bool() { Some(Duration::from_secs(3600)) } else { None })
             .leak_threshold(if chance.bool() { Some(Duration::from_secs(1)) } else { None })
+            .auto_size(chance.bool())
             .keepalive(if chance.bool() { Some(Duration::from_secs(60)) } else { None })
             .when_down(if chance.bool() { WhenDown::Wait } else { WhenDown::Fail });
         let mut world = World::new(config);

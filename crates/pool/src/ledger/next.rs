@@ -64,14 +64,14 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     /// Whether `min` asks for one more connection. After a permanent failure only callers make the pool try again.
     fn wants_refill(&self, now: Moment) -> bool {
-        !self.outage.permanent && self.fresh(now) < self.config.min.max(self.warm_to).min(self.config.max)
+        !self.outage.permanent && self.fresh(now) < self.config.min.max(self.warm_to).min(self.limit())
     }
 
     fn may_open(&self, now: Moment) -> bool {
         let tally = self.slots.tally();
         // After a failure one attempt feels its way before others follow.
         let at_once = if self.outage.failures > 0 { 1 } else { self.config.max_connecting };
-        tally.opening < at_once && tally.occupied() < self.config.max && self.outage.retry_at.is_none_or(|at| at <= now)
+        tally.opening < at_once && tally.occupied() < self.limit() && self.outage.retry_at.is_none_or(|at| at <= now)
     }
 
     /// Connections that are there or on their way and have not reached their age.
@@ -98,7 +98,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(super) fn is_crowded(&self) -> bool {
         let Some(most) = self.config.max_waiters else { return false };
         let tally = self.slots.tally();
-        let room = self.config.max.saturating_sub(tally.occupied());
+        let room = self.limit().saturating_sub(tally.occupied());
         let served = tally.coming() + self.idle() + room;
         self.waiting() >= served.saturating_add(most)
     }
@@ -120,7 +120,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
 
     pub(super) fn is_oversized(&self) -> bool {
         let tally = self.slots.tally();
-        tally.open() + tally.opening > self.config.max
+        tally.open() + tally.opening > self.limit()
     }
 
     /// How many lie idle.

@@ -48,7 +48,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             (queue.len(), queue.iter().next().map(|first| first.since), queue.cancelled)
         };
         Stats {
-            max: self.config.max,
+            max: self.limit(),
             min: self.config.min,
             size: tally.open(),
             idle,

@@ -23,6 +23,8 @@ pub(crate) enum Task<C, W, F> {
     Reset(Box<Held<C>>),
     /// Close it.
     Close { place: Place, connection: C, reason: CloseReason, age: Duration, uses: u64 },
+    /// Report that the pool allows itself another number of connections.
+    Resized { before: usize, now: usize },
     /// Report a lease that is out for too long.
     Leaked(Borrower),
 }

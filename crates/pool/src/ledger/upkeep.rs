@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::sizing::Sizing;
 use super::slot::Phase;
 use super::task::{Refusal, Task, Tasks};
 use super::{Ledger, Mode};
@@ -21,6 +22,9 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             return None;
         }
         self.turn_away(now, tasks);
+        if self.mode == Mode::Lending {
+            self.size_up(now, tasks);
+        }
         let idle = self.take_all();
         let mut next = self.next_of_lent(now);
         if self.mode == Mode::Lending {
@@ -42,7 +46,8 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         tasks.wake_housekeeper = false;
         let ages = self.slots.iter().filter(|slot| slot.is_open()).filter_map(|slot| slot.aged_at);
-        next = ages.chain(self.outage.retry_at).filter(|at| *at > now).chain(next).min();
+        let sizing = self.sizing.as_ref().and_then(Sizing::next);
+        next = ages.chain(self.outage.retry_at).chain(sizing).filter(|at| *at > now).chain(next).min();
         self.front.queue().plan(next, now)
     }
 
@@ -78,7 +83,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         let mut kept = VecDeque::with_capacity(idle.len());
         for held in idle {
             let tally = self.slots.tally();
-            let full = tally.occupied() >= self.config.max && tally.closing == 0;
+            let full = tally.occupied() >= self.limit() && tally.closing == 0;
             if held.card.is_retired(now) || held.card.is_aged(now) && (replaced || full) {
                 self.close_in_place(*held, CloseReason::Lifetime, now, tasks);
             } else {
