@@ -2,7 +2,7 @@
 
 use crate::{Opener, Result, Settings, Statistics, Totals};
 use dbkeep_engine::{ConnectOptions, Executed, Row, RowStream, ServerInfo, connect};
-use dbkeep_pool::{Borrower, Pool};
+use dbkeep_pool::{Advice, Borrower, Pool, Room, Sample};
 use dbkeep_sql::{Dialect, Value};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -102,6 +102,24 @@ impl Database {
     /// What its statements cost so far.
     pub fn stats(&self) -> Totals {
         self.inner.statistics.totals()
+    }
+
+    /// What size would fit what was asked of the pool since then (see [`Pool::sample`]), and what the server has to give: its limit,
+    /// and what other clients hold of it now.
+    ///
+    /// # Errors
+    /// When no connection can be had, or the server does not say how it stands.
+    #[track_caller]
+    pub fn advise(&self, since: &Sample) -> impl Future<Output = Result<Advice>> + Send {
+        let (caller, lease) = (Location::caller(), self.acquire());
+        async move {
+            let measured = lease.await?.on_behalf_of(caller).probe().await?;
+            let number = |name| measured.iter().find(|each| each.name == name).map(|each| each.value as usize);
+            let ours = self.pool().stats().size;
+            let room = number("connections_max").zip(number("connections_used"));
+            let room = room.map(|(limit, used)| Room { limit, others: used.saturating_sub(ours) });
+            Ok(self.pool().advise(since, room))
+        }
     }
 
     /// A connection of one's own for as long as the lease lives: for streams, for temporary tables, for transactions that

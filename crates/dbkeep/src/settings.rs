@@ -12,6 +12,10 @@ use std::time::Duration;
 pub struct PoolSettings {
     /// The most connections. Default 10.
     pub max: usize,
+    /// Whether it finds its size by itself, with `max` as the most it may try; see
+    /// [`Config`](dbkeep_pool::Config#structfield.auto_size). `max = "auto"` in dbkeep.toml, with a `max` of
+    /// [`AUTO_MAX`](Self::AUTO_MAX). Default `false`.
+    pub auto_size: bool,
     /// How many are kept open at least. Default 2.
     pub min: usize,
     /// How long to wait for a connection in all. Default 30 s.
@@ -32,10 +36,16 @@ pub struct PoolSettings {
     pub when_down: WhenDown,
 }
 
+impl PoolSettings {
+    /// The most connections a pool tries that finds its size by itself, unless it is told another number.
+    pub const AUTO_MAX: usize = 100;
+}
+
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
             max: 10,
+            auto_size: false,
             min: 2,
             acquire_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
@@ -125,6 +135,7 @@ impl Settings {
         config
             .keepalive(limit(pool.keepalive))
             .max(pool.max)
+            .auto_size(pool.auto_size)
             .min(pool.min)
             .idle_timeout(limit(pool.idle_timeout))
             .max_lifetime(limit(pool.max_lifetime))

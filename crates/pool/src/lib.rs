@@ -84,6 +84,7 @@
 //! ```
 
 mod acquire;
+mod advice;
 mod backoff;
 mod clock;
 mod config;
@@ -104,6 +105,7 @@ mod stats;
 mod sync;
 mod times;
 
+pub use advice::{Advice, Demand, Room, Sample, Verdict};
 pub use config::{Config, ConfigError, WhenDown};
 pub use error::{AcquireError, AcquireErrorKind, AcquirePhase};
 pub use lease::Lease;

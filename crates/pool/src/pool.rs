@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::acquire::{self, Limit};
+use crate::advice::{Advice, Demand, Room, Sample};
 use crate::clock::Moment;
 use crate::config::{Config, ConfigError};
 use crate::error::AcquireError;
@@ -111,6 +112,21 @@ impl<M: Manage> Pool<M> {
     #[must_use]
     pub fn times(&self) -> PoolTimes {
         self.shared.look().times()
+    }
+
+    /// The numbers of the pool at this moment, for a later [`advise`](Self::advise).
+    #[must_use]
+    pub fn sample(&self) -> Sample {
+        let ledger = self.shared.look();
+        let now = Moment::now();
+        Sample { at: now, stats: ledger.stats(now), times: ledger.times() }
+    }
+
+    /// What size would fit what was asked of the pool since then. `room`: what the server has to give, where that is known.
+    #[must_use]
+    pub fn advise(&self, since: &Sample, room: Option<Room>) -> Advice {
+        let now = self.sample();
+        Advice::new(Demand::between(since, &now), now.stats.max, room)
     }
 
     /// All leases that are out, the longest held first.

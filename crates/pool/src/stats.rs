@@ -122,6 +122,12 @@ impl fmt::Display for Health {
 }
 
 /// The numbers of a pool at one moment, all taken together.
+///
+/// As metrics they go by the names of OpenTelemetry's
+/// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#connection-pools) where those have
+/// one: `db.client.connection.count` with the state `idle` or `used` for [`idle`](Self::idle) and [`in_use`](Self::in_use), `.max` and
+/// `.idle.min` for [`max`](Self::max) and [`min`](Self::min), `.pending_requests` for [`waiting`](Self::waiting), `.timeouts` for
+/// [`timeouts`](Self::timeouts); and in [`PoolTimes`](crate::PoolTimes) `.wait_time`, `.create_time` and `.use_time`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -65,6 +65,20 @@ impl Times {
         }
     }
 
+    /// What was counted since these were as they are in `earlier`. The [`longest`](Self::longest) stays that of all, since it is
+    /// not known when it was.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.count = self.count.saturating_sub(earlier.count);
+        rest.none = self.none.saturating_sub(earlier.none);
+        rest.total = self.total.saturating_sub(earlier.total);
+        for (mine, theirs) in rest.buckets.iter_mut().zip(&earlier.buckets) {
+            *mine = mine.saturating_sub(*theirs);
+        }
+        rest
+    }
+
     /// How many times were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -194,6 +208,20 @@ mod tests {
         times.record_none(9000);
         assert_eq!((times.count(), times.quantile(0.9)), (10_000, Duration::ZERO));
         assert!(times.quantile(0.95) >= Duration::from_millis(500));
+    }
+
+    #[test]
+    fn what_came_since_is_told_apart() {
+        let mut times = Times::default();
+        (0..50).for_each(|_| times.record(Duration::from_millis(900)));
+        let before = times.clone();
+        (0..10).for_each(|_| times.record(Duration::from_millis(10)));
+        times.record_none(10);
+        let since = times.since(&before);
+        assert_eq!((since.count(), since.total()), (20, Duration::from_millis(100)));
+        assert_eq!(since.quantile(0.5), Duration::ZERO);
+        assert!(since.quantile(0.95) < Duration::from_millis(12));
+        assert_eq!(times.since(&Times::default()), times);
     }
 
     #[test]

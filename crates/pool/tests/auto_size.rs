@@ -4,7 +4,7 @@
 mod common;
 
 use common::World;
-use dbkeep_pool::{CloseReason, Config, Observer, Pool};
+use dbkeep_pool::{CloseReason, Config, Observer, Pool, Room, Verdict};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,4 +94,23 @@ async fn another_most_is_kept_to_at_once() {
     assert_eq!(pool.stats().max, 7);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(pool.stats().size, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn advice_is_reckoned_from_what_was_asked_since() {
+    let (world, sizes) = (World::new(), Arc::new(Sizes::default()));
+    let pool = pool(&world, &sizes, Config::new().max(10));
+    load(&pool, 1, 1000, Duration::from_secs(600)).await;
+    let before = pool.sample();
+    assert_eq!(pool.advise(&before, None).verdict, Verdict::TooLittle);
+    load(&pool, 40, 1000, Duration::from_secs(60)).await;
+    let advice = pool.advise(&before, None);
+    assert_eq!((advice.verdict, advice.now), (Verdict::Raise, 10), "{advice}");
+    // Ten are busy all the time, as many as there are.
+    assert!((advice.demand.busy - 10.0).abs() < 0.2, "{advice}");
+    assert_eq!(advice.max, 17, "{advice}");
+    assert!(advice.demand.use_p95 >= Duration::from_millis(20), "{advice}");
+    assert!(advice.demand.wait_mean > Duration::from_millis(50), "{advice}");
+    let full = pool.advise(&before, Some(Room { limit: 20, others: 8 }));
+    assert_eq!((full.verdict, full.max), (Verdict::ServerFull, 10), "{full}");
 }

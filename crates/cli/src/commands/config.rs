@@ -89,6 +89,7 @@ fn show(config: &Config) -> Value {
                 "pool",
                 json!({
                     "max": settings.pool.max,
+                    "auto_size": settings.pool.auto_size,
                     "min": settings.pool.min,
                     "acquire_timeout_seconds": seconds(settings.pool.acquire_timeout),
                     "idle_timeout_seconds": seconds(settings.pool.idle_timeout),

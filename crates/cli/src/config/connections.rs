@@ -7,7 +7,7 @@ use super::resolve::{Chosen, FILE, number};
 use super::{Connection, NOTHING_SAID, Variables};
 use crate::error::{Error, Result};
 use dbkeep::engine::Location;
-use dbkeep::{ConnectOptions, Settings, TlsMode};
+use dbkeep::{ConnectOptions, PoolSettings, Settings, TlsMode};
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
@@ -198,7 +198,9 @@ fn pool_from_environment(variables: &Variables, settings: &mut Settings) -> Resu
     let size = |name| -> Result<Option<usize>> {
         Ok(number(variables, name)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
     };
-    if let Some(max) = size("DB_POOL_MAX_CONNECTIONS")? {
+    if variables.get("DB_POOL_MAX_CONNECTIONS").is_some_and(|value| value == "auto") {
+        (pool.auto_size, pool.max) = (true, PoolSettings::AUTO_MAX);
+    } else if let Some(max) = size("DB_POOL_MAX_CONNECTIONS")? {
         pool.max = max;
         pool.min = pool.min.min(max);
     }

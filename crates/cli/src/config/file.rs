@@ -4,7 +4,7 @@ use super::reader::{Source, Table};
 use super::{Environment, Monitor};
 use crate::error::{Error, Result};
 use dbkeep::pool::WhenDown;
-use dbkeep::{Settings, TlsMode};
+use dbkeep::{PoolSettings, Settings, TlsMode};
 use std::path::PathBuf;
 use toml::de::DeTable;
 
@@ -192,7 +192,11 @@ fn connection(name: &str, table: &Table<'_, '_>) -> Result<Settings> {
     if let Some(pool) = table.table("pool", &POOL)? {
         let to = &mut settings.pool;
         let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-        to.max = size(pool.number("max", 1)?).unwrap_or(to.max);
+        if pool.is_word("max", "auto")? {
+            (to.auto_size, to.max) = (true, PoolSettings::AUTO_MAX);
+        } else {
+            to.max = size(pool.number("max", 1)?).unwrap_or(to.max);
+        }
         to.min = size(pool.number("min", 0)?).unwrap_or(to.min.min(to.max));
         to.acquire_timeout = pool.duration("acquire_timeout")?.unwrap_or(to.acquire_timeout);
         to.idle_timeout = pool.duration("idle_timeout")?.unwrap_or(to.idle_timeout);

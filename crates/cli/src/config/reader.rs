@@ -151,6 +151,18 @@ impl<'t, 's> Table<'t, 's> {
         }
     }
 
+    /// Whether this word stands where a number may stand.
+    ///
+    /// # Errors
+    /// When it is another word.
+    pub(super) fn is_word(&self, key: &str, word: &str) -> Result<bool> {
+        match self.get(key).map(|value| value.get_ref()) {
+            Some(DeValue::String(text)) if text == word => Ok(true),
+            Some(DeValue::String(_)) => Err(self.wrong(key, &format!("a whole number or \"{word}\""))),
+            _ => Ok(false),
+        }
+    }
+
     /// A number that may have a fraction.
     pub(super) fn percentage(&self, key: &str) -> Result<Option<f64>> {
         let number = match self.get(key).map(|value| value.get_ref()) {

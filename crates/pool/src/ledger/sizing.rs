@@ -239,8 +239,8 @@ mod tests {
             let loans = (lent as f64 / usage.as_secs_f64()) as u64;
             let round = usage.mul_f64((callers as f64 / lent.max(1) as f64).max(1.0));
             self.now.acquired += loans;
-            self.now.used += usage * u32::try_from(loans).unwrap();
-            self.now.waited += (round - usage) * u32::try_from(loans).unwrap();
+            self.now.used += usage.mul_f64(loans as f64);
+            self.now.waited += (round - usage).mul_f64(loans as f64);
             self.now.waiting = callers - lent;
             self.now.at = self.now.at + Duration::from_secs(1);
             self.seconds += 1;

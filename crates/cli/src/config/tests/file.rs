@@ -3,6 +3,13 @@
 use super::*;
 
 #[test]
+fn a_pool_may_find_its_size_by_itself() {
+    let text = "[connections.app]\nurl = \"mysql://db/app\"\npool = { max = \"auto\", min = 4 }";
+    let pool = toml(text).default_connection().settings.pool;
+    assert_eq!((pool.auto_size, pool.max, pool.min), (true, 100, 4));
+}
+
+#[test]
 fn variables_are_filled_into_values() {
     let url = |text: &str| toml(&format!("[connections.app]\nurl = {text:?}"));
     let options = url("mysql://${USER_NAME}:${PW}@${HOST:-db}/app")
@@ -111,7 +118,7 @@ fn mistakes_in_the_file_are_shown_with_their_line() {
         ),
         (
             &format!("{app}pool = {{ max = \"ten\" }}"),
-            "dbkeep.toml:3:16: connections.app.pool.max must be a whole number, not string\n| pool = { max = \"ten\" }",
+            "dbkeep.toml:3:16: connections.app.pool.max must be a whole number or \"auto\", not string\n| pool = { max = \"ten\" }",
         ),
         (
             &format!("{app}read = \"x\""),

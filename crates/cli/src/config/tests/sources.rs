@@ -338,6 +338,8 @@ fn every_number_of_the_environment_is_read() {
         matches!(config.backup.passphrase, Some(PassphraseSource::File(path)) if path == config.root.join("pass.txt"))
     );
     assert_eq!(config.notes, ["DB_BACKUP_RETENTION_DAYS=14 is read, but this version removes no backups"]);
+    let auto = variables(&[("DB_POOL_MAX_CONNECTIONS", "auto")]).default_connection().settings.pool.clone();
+    assert_eq!((auto.auto_size, auto.max, auto.min), (true, 100, 2));
     // A maximum below the usual minimum lowers that.
     assert_eq!(variables(&[("DB_POOL_MAX_CONNECTIONS", "1")]).default_connection().settings.pool.min, 1);
     for (name, value, complaint) in [
