@@ -1,16 +1,22 @@
 //! Many tasks on real threads doing everything at once, and then nothing is missing.
 
-#![allow(clippy::unwrap_used)]
+// The seeds of a failed run stand in its output.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use common::*;
 use dbkeep_pool::Config;
+
+const STEPS: [Step; 6] = [Step::Ok, Step::Ok, Step::Ok, Step::Fails, Step::Panics, Step::Never];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn never_more_than_max_connections_for_64_tasks() {
@@ -62,9 +68,28 @@ async fn no_wake_up_is_lost() {
     assert_eq!((pool.stats().acquired, pool.stats().opened), (20_000, 1));
 }
 
+/// The output, unless it takes more polls than these; then the future is dropped.
+async fn within_polls<F: Future>(mut polls: u32, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(None);
+        }
+        polls -= 1;
+        let polled = future.as_mut().poll(context).map(Some);
+        if polled.is_pending() && polls > 0 && polls % 2 == 0 {
+            // Sometimes without a reason, so that the drop comes at any moment.
+            context.waker().wake_by_ref();
+        }
+        polled
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_callers_do_the_pool_comes_back_to_full_size() {
-    for seed in 0..6 {
+    for seed in (0..6).chain([fastrand::u64(..1 << 40)]) {
+        println!("seed {seed}");
         let world = World::new();
         let config = Config::new()
             .max(6)
@@ -81,19 +106,30 @@ async fn whatever_callers_do_the_pool_comes_back_to_full_size() {
                 tokio::spawn(async move {
                     for _ in 0..150 {
                         let patience = Duration::from_micros(chance.u64(0..3000));
-                        let step = [Step::Ok, Step::Ok, Step::Ok, Step::Fails, Step::Panics][chance.usize(..5)];
+                        let step = STEPS[chance.usize(..STEPS.len())];
                         match chance.u8(..40) {
                             0 => world.check.set(step),
                             1 => world.reset.set(step),
                             2 => world.close.set(step),
                             3 => world.open.set(if chance.u8(..8) == 0 { step } else { Step::Ok }),
                             4 => pool.reset(),
+                            5 => pool.resize(chance.usize(1..=6), chance.usize(..=1)).unwrap(),
+                            6 => pool.suspend(),
+                            7..=9 => pool.resume(),
+                            10 => {
+                                // It has no time limit of its own.
+                                let warm_up = within_polls(chance.u32(..4), pool.warm_up(6));
+                                drop(tokio::time::timeout(patience, warm_up).await);
+                            }
                             _ => {}
                         }
-                        let acquired = if chance.bool() {
-                            pool.acquire_within(patience).await.ok()
-                        } else {
-                            tokio::time::timeout(patience, pool.acquire()).await.ok().and_then(Result::ok)
+                        let acquired = match chance.u8(..4) {
+                            0 => pool.acquire_within(patience).await.ok(),
+                            1 => tokio::time::timeout(patience, pool.acquire()).await.ok().and_then(Result::ok),
+                            2 => pool.try_acquire().ok(),
+                            _ => {
+                                within_polls(chance.u32(..4), pool.acquire_within(patience)).await.and_then(Result::ok)
+                            }
                         };
                         let Some(mut lease) = acquired else { continue };
                         assert!(!lease.dirty, "lent dirty");
@@ -121,6 +157,8 @@ async fn whatever_callers_do_the_pool_comes_back_to_full_size() {
         for hook in [&world.open, &world.check, &world.reset, &world.close] {
             hook.set(Step::Ok);
         }
+        pool.resume();
+        pool.resize(6, 2).unwrap();
         let mut leases = Vec::new();
         for _ in 0..6 {
             // Opening may be in a pause after failures, which is not longer than this.
