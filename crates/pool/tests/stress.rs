@@ -77,7 +77,7 @@ async fn within_polls<F: Future>(mut polls: u32, future: F) -> Option<F::Output>
         }
         polls -= 1;
         let polled = future.as_mut().poll(context).map(Some);
-        if polled.is_pending() && polls > 0 && polls % 2 == 0 {
+        if polled.is_pending() && polls > 0 && polls.is_multiple_of(2) {
             // Sometimes without a reason, so that the drop comes at any moment.
             context.waker().wake_by_ref();
         }
