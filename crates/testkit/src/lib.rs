@@ -28,6 +28,7 @@ mod guard;
 mod kind;
 mod process;
 mod programs;
+mod proxy;
 mod server;
 mod tools;
 
@@ -36,4 +37,5 @@ pub use data::{data_dir, data_file};
 pub use database::TestDatabase;
 pub use kind::Kind;
 pub use programs::{Restic, restic, sqlite3};
+pub use proxy::Proxy;
 pub use server::{Server, private_server, server};

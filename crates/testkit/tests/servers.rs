@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use dbkeep_testkit::{Kind, Server, data_file, private_server, restic, server, sqlite3};
+use dbkeep_testkit::{Kind, Proxy, Server, data_file, private_server, restic, server, sqlite3};
 
 /// Waits for something that happens in another process.
 fn eventually(what: &str, condition: impl Fn() -> bool) {
@@ -135,6 +136,25 @@ fn a_refused_statement_says_why() {
         let Some(server) = server(kind) else { continue };
         let error = server.client().try_run("", "SELECT * FROM nowhere.nothing").unwrap_err();
         assert!(error.to_string().contains("nowhere"), "{error}");
+    }
+}
+
+#[test]
+fn a_proxy_passes_on_what_is_said_until_it_resets_its_links() {
+    for kind in [Kind::Mariadb, Kind::Mysql] {
+        let Some(server) = server(kind) else { continue };
+        let proxy = Proxy::before(&server);
+        let port = url::Url::parse(&proxy.url(&server.admin_url())).unwrap().port().unwrap();
+        for _ in 0..2 {
+            let mut link = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            // These servers speak first.
+            assert_eq!(link.read(&mut [0; 1]).unwrap(), 1);
+            proxy.reset_all();
+            let mut rest = Vec::new();
+            assert_eq!(link.read_to_end(&mut rest).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        }
+        drop(proxy);
+        eventually("nobody listens any more", || TcpStream::connect(("127.0.0.1", port)).is_err());
     }
 }
 
