@@ -81,12 +81,12 @@ pub(crate) async fn warm_up<M: Manage>(
 ) -> Result<(), AcquireError<M::Error>> {
     let call = Call { shared, location, started: Moment::now(), limit: Limit::None };
     loop {
-        let mut attempted = pin!(shared.attempted.notified());
-        attempted.as_mut().enable();
+        let mut news = pin!(shared.news.notified());
+        news.as_mut().enable();
         match shared.step(|ledger, tasks| ledger.warm(count, Moment::now(), tasks)) {
             Warmth::Warm => return Ok(()),
             Warmth::Warming => tokio::select! {
-                () = attempted => {}
+                () = news => {}
                 () = shared.until_closing() => {}
             },
             Warmth::Failed(failure) => return Err(call.refused(Refusal::OpenFailed(failure))),

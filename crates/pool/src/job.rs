@@ -100,7 +100,7 @@ async fn run_open<M: Manage>(mut job: Job<M>, progress: Progress) {
         Outcome::Done(Ok(connection)) => {
             shared.tell(|observer| observer.opened(&observer::Opened { took }));
             shared.step(|ledger, tasks| ledger.opened(seat, connection, started, now, fastrand::f64(), tasks));
-            return shared.attempted.notify_waiters();
+            return shared.news.notify_waiters();
         }
         Outcome::Done(Err((error, permanent))) => OpenFailure::refused(error, permanent, progress.phase(), now),
         Outcome::TimedOut => OpenFailure::timed_out(limit, progress.phase(), now),
@@ -113,7 +113,7 @@ async fn run_open<M: Manage>(mut job: Job<M>, progress: Progress) {
         observer.open_failed(&observer::OpenFailed { error, permanent, took });
     });
     shared.step(|ledger, tasks| ledger.open_failed(seat, failure, permanent, now, fastrand::f64(), tasks));
-    shared.attempted.notify_waiters();
+    shared.news.notify_waiters();
 }
 
 /// Checks or resets a connection, which is then lent, or closed.

@@ -179,7 +179,9 @@ impl<M: Manage> Pool<M> {
             config.validate()?;
             ledger.reconfigure(config, Moment::now(), tasks);
             Ok(())
-        })
+        })?;
+        self.shared.news.notify_waiters();
+        Ok(())
     }
 
     /// Stops lending, for example while the server is maintained: who asks waits, until [`resume`](Self::resume) or the end of
@@ -191,10 +193,12 @@ impl<M: Manage> Pool<M> {
     /// Lends again after [`suspend`](Self::suspend), first to those who have waited.
     pub fn resume(&self) {
         self.shared.step(|ledger, tasks| ledger.resume(Moment::now(), tasks));
+        self.shared.news.notify_waiters();
     }
 
     /// Opens connections until there are `count` (at most `max`), and returns when they are there: for the time before the
-    /// first caller. Those above `min` are closed again when they have been idle for `idle_timeout`.
+    /// first caller. Those above `min` are closed again when they have been idle for `idle_timeout`. While lending is
+    /// [suspended](Self::suspend), nothing is opened and this waits.
     ///
     /// # Errors
     ///

@@ -38,8 +38,8 @@ pub(crate) struct Shared<M: Manage> {
     pub(crate) front: Arc<Front<M::Connection, Waiter<M>>>,
     closing: watch::Sender<bool>,
     drained: Notify,
-    /// An attempt to open has ended.
-    pub(crate) attempted: Notify,
+    /// Something happened that may end a warm-up: an attempt to open has ended, or the pool has other settings.
+    pub(crate) news: Notify,
 }
 
 impl<M: Manage> Shared<M> {
@@ -61,7 +61,7 @@ impl<M: Manage> Shared<M> {
             ledger: Apart(Mutex::new(ledger)),
             closing: watch::Sender::new(false),
             drained: Notify::new(),
-            attempted: Notify::new(),
+            news: Notify::new(),
         }
     }
 
@@ -140,6 +140,7 @@ impl<M: Manage> Shared<M> {
             Task::Resized { before, now } => {
                 tracing::info!(pool = &*self.name, before, now, "the pool allows itself another number of connections");
                 self.tell(|observer| observer.resized(before, now));
+                self.news.notify_waiters();
             }
             Task::Leaked(borrower) => {
                 let Borrower { location, held } = borrower;

@@ -101,6 +101,25 @@ async fn warming_up_ends_when_the_pool_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn warming_up_ends_when_the_pool_is_made_smaller_meanwhile() {
+    let world = World::new();
+    let pool = world.pool(lazy(2));
+    let kept = pool.acquire().await.unwrap();
+    // One is lent; the other keeps its place until it is closed.
+    drop(pool.acquire().await.unwrap());
+    world.close.set(Step::Slow);
+    pool.reset();
+    let warm_up = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.warm_up(2).await.map_err(|error| error.kind()) }
+    });
+    pass(millis(1)).await;
+    pool.resize(1, 0).unwrap();
+    assert_eq!(tokio::time::timeout(seconds(3600), warm_up).await.unwrap().unwrap(), Ok(()));
+    drop(kept);
+}
+
+#[tokio::test(start_paused = true)]
 async fn settings_can_be_changed_while_the_pool_runs() {
     let world = World::new();
     let pool = world.pool(lazy(1));
