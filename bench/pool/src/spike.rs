@@ -2,77 +2,97 @@
 //! fifty connections may be opened. Who answers with the five is done before the first new one is there.
 //! <https://github.com/brettwooldridge/HikariCP/blob/dev/documents/Welcome-To-The-Jungle.md>
 
-use std::convert::Infallible;
-use std::future::Future;
+use crate::pools::{Lend, Open, Trouble, Via};
+use crate::report::Report;
+use crate::together::runtime;
+use crate::wanted::Wanted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+const CASE: &str = "spike";
 const OPEN: Duration = Duration::from_millis(150);
 const QUERY: Duration = Duration::from_millis(2);
 const THERE: usize = 5;
 const MOST: usize = 50;
 const CALLERS: usize = 50;
 
+pub fn run(wanted: &Wanted, report: &Report) {
+    let pools = ["dbkeep", "deadpool", "bb8"].into_iter().filter(|name| wanted.pool(name));
+    let pools: Vec<&str> = pools.filter(|_| wanted.case(CASE)).collect();
+    if pools.is_empty() {
+        return;
+    }
+    if !report.json {
+        println!("\nspike: 50 callers at once, 5 connections there, 50 allowed; opening takes 150 ms, a query 2 ms");
+    }
+    report.head(&["opened", "ms to all"]);
+    for name in pools {
+        let slow = Slow::default();
+        let took = runtime().block_on(async {
+            let took = match name {
+                "dbkeep" => ours(slow.clone()).await,
+                "deadpool" => deadpool(slow.clone()).await,
+                _ => bb8(slow.clone()).await,
+            };
+            // What was begun for the spike counts, also where it came too late.
+            tokio::time::sleep(OPEN * 2).await;
+            took
+        });
+        let opened = slow.0.load(Ordering::Relaxed) - THERE;
+        report.row(CASE, name, &[(opened as f64, "connections", 1), (took.as_secs_f64() * 1e3, "ms", 1)]);
+    }
+}
+
+/// Connections that take their time to open, and how many were begun.
 #[derive(Clone, Default)]
 struct Slow(Arc<AtomicUsize>);
 
-impl Slow {
-    async fn open(&self) -> u64 {
+impl Open for Slow {
+    type Line = u64;
+
+    async fn open(&self) -> Result<u64, Trouble> {
         self.0.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(OPEN).await;
-        0
+        Ok(0)
+    }
+    async fn ping(&self, _: &mut u64) -> Result<(), Trouble> {
+        Ok(())
+    }
+    fn is_gone(&self, _: &u64) -> bool {
+        false
     }
 }
 
-/// Runs it for every pool and gives name, connections opened for the spike, and how long until all were served.
-pub async fn all() -> Vec<(&'static str, usize, Duration)> {
-    let mut results = Vec::new();
-
-    let slow = Slow::default();
+async fn ours(slow: Slow) -> Duration {
     let config = dbkeep_pool::Config::new().max(MOST).min(THERE);
-    let pool = dbkeep_pool::Pool::new(slow.clone(), config).expect("a pool");
+    let pool = dbkeep_pool::Pool::new(Via(slow), config).expect("a pool");
     pool.warm_up(THERE).await.expect("connections");
-    let took = spike(|| {
-        let pool = pool.clone();
-        async move { pool.acquire().await.expect("a connection") }
-    });
-    results.push(("dbkeep", took.await, slow));
+    spike(&pool).await
+}
 
-    let slow = Slow::default();
-    let pool = deadpool::managed::Pool::builder(slow.clone()).max_size(MOST).build().expect("a pool");
-    let mut first: Vec<deadpool::managed::Object<Slow>> = Vec::new();
+async fn deadpool(slow: Slow) -> Duration {
+    let pool = crate::pools::deadpool::pool(slow, MOST);
+    let mut first = Vec::new();
     for _ in 0..THERE {
-        first.push(pool.get().await.expect("a connection"));
+        first.push(pool.lend().await);
     }
     drop(first);
-    let took = spike(|| {
-        let pool = pool.clone();
-        async move { pool.get().await.expect("a connection") }
-    });
-    results.push(("deadpool", took.await, slow));
-
-    let slow = Slow::default();
-    let pool =
-        bb8::Pool::builder().max_size(MOST as u32).min_idle(THERE as u32).build(slow.clone()).await.expect("a pool");
-    let took = spike(|| {
-        let pool = pool.clone();
-        async move { pool.get_owned().await.expect("a connection") }
-    });
-    results.push(("bb8", took.await, slow));
-
-    // What was begun for the spike counts, also where it came too late.
-    tokio::time::sleep(OPEN * 2).await;
-    results.into_iter().map(|(name, took, slow)| (name, slow.0.load(Ordering::Relaxed) - THERE, took)).collect()
+    spike(&pool).await
 }
 
-async fn spike<H: Send + 'static, F: Future<Output = H> + Send + 'static>(acquire: impl Fn() -> F) -> Duration {
+async fn bb8(slow: Slow) -> Duration {
+    let pool = bb8::Pool::builder().max_size(MOST as u32).min_idle(THERE as u32).build(Via(slow));
+    spike(&pool.await.expect("a pool")).await
+}
+
+async fn spike<P: Lend>(pool: &P) -> Duration {
     let began = Instant::now();
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
-            let acquire = acquire();
+            let pool = pool.clone();
             tokio::spawn(async move {
-                let held = acquire.await;
+                let held = pool.lend().await;
                 tokio::time::sleep(QUERY).await;
                 drop(held);
             })
@@ -82,56 +102,4 @@ async fn spike<H: Send + 'static, F: Future<Output = H> + Send + 'static>(acquir
         caller.await.expect("a caller that is served");
     }
     began.elapsed()
-}
-
-impl dbkeep_pool::Manage for Slow {
-    type Connection = u64;
-    type Error = std::io::Error;
-
-    async fn open(&self) -> Result<u64, std::io::Error> {
-        Ok(Self::open(self).await)
-    }
-    async fn check(&self, _: &mut u64) -> Result<(), std::io::Error> {
-        Ok(())
-    }
-    fn state(&self, _: &u64) -> dbkeep_pool::State {
-        dbkeep_pool::State::Clean
-    }
-    async fn reset(&self, _: &mut u64) -> Result<(), std::io::Error> {
-        Ok(())
-    }
-    async fn close(&self, _: u64) -> Result<(), std::io::Error> {
-        Ok(())
-    }
-}
-
-impl deadpool::managed::Manager for Slow {
-    type Type = u64;
-    type Error = Infallible;
-
-    async fn create(&self) -> Result<u64, Infallible> {
-        Ok(self.open().await)
-    }
-    async fn recycle(
-        &self,
-        _: &mut u64,
-        _: &deadpool::managed::Metrics,
-    ) -> deadpool::managed::RecycleResult<Infallible> {
-        Ok(())
-    }
-}
-
-impl bb8::ManageConnection for Slow {
-    type Connection = u64;
-    type Error = Infallible;
-
-    async fn connect(&self) -> Result<u64, Infallible> {
-        Ok(self.open().await)
-    }
-    async fn is_valid(&self, _: &mut u64) -> Result<(), Infallible> {
-        Ok(())
-    }
-    fn has_broken(&self, _: &mut u64) -> bool {
-        false
-    }
 }
