@@ -65,7 +65,7 @@ impl Report {
             );
         } else {
             let met = if *met { "met" } else { "not met" };
-            println!("{:<26} {subject}: {what}: {measured:.2}, wanted {target}: {met}", "");
+            println!("{:<26} {subject}: {what}: {measured:.3}, wanted {target}: {met}", "");
         }
     }
 }
