@@ -128,6 +128,35 @@ impl Connection {
         }
     }
 
+    /// As [`query`](Connection::query) on a connection [for reading](crate::ConnectOptions::for_reading), for a statement that
+    /// may turn out to write: `None` then. It did not run, and no observer hears of it.
+    ///
+    /// # Errors
+    /// The server's own, by kind.
+    #[track_caller]
+    pub fn query_if_it_reads(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+    ) -> impl Future<Output = Result<Option<Vec<Row>>>> + Send {
+        let watch = self.watch(Location::caller());
+        async move {
+            self.ready().await?;
+            let watch = watch.started(sql);
+            self.standing.in_flight = true;
+            let outcome = self.driver.query(sql, params).await;
+            match &outcome {
+                // What cannot write fails with this kind before it has done anything at all.
+                Err(error) if error.kind() == ErrorKind::ReadOnly => watch.forget(),
+                _ => watch.ended(&outcome, |rows| rows.len() as u64),
+            }
+            match self.landed(outcome) {
+                Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(None),
+                outcome => outcome.map(Some),
+            }
+        }
+    }
+
     /// As [`query`](Connection::query), each row made into a struct, a tuple or, with one column, a value.
     ///
     /// # Errors
@@ -148,8 +177,8 @@ impl Connection {
     /// `RowCount` when there is none or more than one.
     #[track_caller]
     pub fn query_one(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Row>> + Send {
-        let row = self.query_opt(sql, params);
-        async move { row.await?.ok_or_else(|| Error::new(ErrorKind::RowCount, "wanted one row, found none")) }
+        let rows = self.query(sql, params);
+        async move { Row::only(rows.await?) }
     }
 
     /// The row of a query that has one row or none.
@@ -159,13 +188,7 @@ impl Connection {
     #[track_caller]
     pub fn query_opt(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Option<Row>>> + Send {
         let rows = self.query(sql, params);
-        async move {
-            let mut rows = rows.await?;
-            match rows.len() {
-                0 | 1 => Ok(rows.pop()),
-                several => Err(Error::new(ErrorKind::RowCount, format!("wanted one row, found {several}"))),
-            }
-        }
+        async move { Row::at_most_one(rows.await?) }
     }
 
     /// Runs one statement and hands its rows over as they come, in bounded memory.
@@ -401,6 +424,15 @@ impl Connection {
             let _ = self.driver.recover().await;
         }
         self.driver.close().await
+    }
+
+    /// Tells the observer how long the last statement waited for locks.
+    pub(crate) fn tell_lock_wait(&mut self) {
+        if let Some(wait) = self.driver.take_lock_wait()
+            && let Some(observer) = &self.observer
+        {
+            observer.lock_waited(wait);
+        }
     }
 
     pub(crate) fn watch(&mut self, caller: &'static Location<'static>) -> Watcher {

@@ -7,6 +7,7 @@ use crate::{
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a statement did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +91,12 @@ pub trait Driver: Send + Sync {
 
     /// Numbers about the server's and the database's state.
     async fn probe(&mut self) -> Result<Vec<Measurement>>;
+
+    /// How long statements waited for locks of other connections since this was last asked; `None` when they did not, and
+    /// where the engine does not say. No round trip.
+    fn take_lock_wait(&mut self) -> Option<Duration> {
+        None
+    }
 
     /// Ends the session in good order.
     async fn close(self: Box<Self>) -> Result<()>;

@@ -36,6 +36,15 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Where its databases live.
     fn location(&self) -> Location;
 
+    /// Whether a statement looks as if it did nothing but read, by its first word. Where databases have a
+    /// [single writer](crate::Capabilities::single_writer), such a statement is tried on a connection
+    /// [for reading](ConnectOptions::for_reading), which refuses it before it runs when it would write after all. Default:
+    /// none does.
+    fn looks_read_only(&self, sql: &str) -> bool {
+        let _ = sql;
+        false
+    }
+
     /// Opens one connection and sets up its session. No retries here; see [`connect`](crate::connect).
     ///
     /// # Errors

@@ -13,6 +13,12 @@ pub trait Observer: Send + Sync {
     fn statement_finished(&self, statement: &Statement<'_>) {
         let _ = statement;
     }
+
+    /// A statement had to wait for a lock of another connection, for so long in all, whatever came of it. Heard of with the
+    /// statement; of a stream, with the connection's next statement. Only where the engine tells: on SQLite.
+    fn lock_waited(&self, wait: Duration) {
+        let _ = wait;
+    }
 }
 
 /// One statement that ended. Its parameters are not here: they are the users' data.

@@ -42,6 +42,8 @@ pub struct ConnectOptions {
     pub create: bool,
     /// How the session is set up.
     pub session: SessionOptions,
+    /// The connection is one of those that read beside a writer; see [`for_reading`](ConnectOptions::for_reading).
+    pub(crate) reader: bool,
 }
 
 /// What is set once on each new connection.
@@ -133,6 +135,7 @@ impl ConnectOptions {
             read_only: false,
             create: true,
             session: SessionOptions::default(),
+            reader: false,
         }
     }
 
@@ -140,6 +143,13 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_database(&self, database: impl Into<String>) -> Self {
         Self { database: database.into(), ..self.clone() }
+    }
+
+    /// For a connection that reads while others of the same program write: as with `read_only`, and a statement that would
+    /// write anything, be it a temporary table, is refused before it runs, with the kind `ReadOnly`.
+    #[must_use]
+    pub fn for_reading(&self) -> Self {
+        Self { read_only: true, create: false, reader: true, ..self.clone() }
     }
 
     /// Where this leads, for messages: no user, no password. `shop on db.internal:3306`, `shop.db`.

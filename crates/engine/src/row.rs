@@ -50,6 +50,25 @@ impl Row {
         self.values
     }
 
+    /// The only row of a result.
+    ///
+    /// # Errors
+    /// `RowCount` when there is none or more than one.
+    pub fn only(rows: Vec<Self>) -> Result<Self> {
+        Self::at_most_one(rows)?.ok_or_else(|| Error::new(ErrorKind::RowCount, "wanted one row, found none"))
+    }
+
+    /// The row of a result that has one row or none.
+    ///
+    /// # Errors
+    /// `RowCount` when there are several.
+    pub fn at_most_one(mut rows: Vec<Self>) -> Result<Option<Self>> {
+        match rows.len() {
+            0 | 1 => Ok(rows.pop()),
+            several => Err(Error::new(ErrorKind::RowCount, format!("wanted one row, found {several}"))),
+        }
+    }
+
     /// The value of a column by name or by position from 0, as a Rust type.
     ///
     /// # Errors

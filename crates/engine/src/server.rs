@@ -97,6 +97,9 @@ pub struct Capabilities {
     pub sequences: bool,
     /// There are stored routines.
     pub routines: bool,
+    /// This database takes one writer at a time, and readers beside it that never wait: those who write are best served in
+    /// turn, by one connection. Not so where nobody can write or there is but one connection.
+    pub single_writer: bool,
     /// A statement whose future is dropped leaves the connection usable; elsewhere the connection is discarded.
     pub survives_cancellation: bool,
 }

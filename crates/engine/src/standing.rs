@@ -55,6 +55,7 @@ impl Connection {
     /// Takes note of an answer.
     pub(crate) fn landed<T>(&mut self, outcome: Result<T>) -> Result<T> {
         self.standing.in_flight = false;
+        self.tell_lock_wait();
         match &outcome {
             Err(error) => {
                 self.standing.failed(error);
@@ -219,6 +220,7 @@ impl Connection {
         self.standing.in_flight = true;
         let outcome = self.driver.script(sql).await;
         self.standing.in_flight = false;
+        self.tell_lock_wait();
         if let Err(error) = &outcome {
             self.standing.failed(error);
             self.look_again();

@@ -51,6 +51,11 @@ impl Watch<'_> {
         }
     }
 
+    /// Tells nobody: the statement never ran.
+    pub(crate) fn forget(mut self) {
+        self.watched = None;
+    }
+
     pub(crate) fn done(mut self, rows: u64) {
         self.tell(Outcome::Done { rows });
     }

@@ -80,6 +80,7 @@ pub(super) fn info(flavor: Flavor, version: &str) -> ServerInfo {
             schemas: false,
             sequences: maria && version.at_least(10, 3, 0),
             routines: true,
+            single_writer: false,
             survives_cancellation: true,
         },
         version,

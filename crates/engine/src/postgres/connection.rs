@@ -41,6 +41,7 @@ impl PostgresConnection {
             schemas: true,
             sequences: true,
             routines: true,
+            single_writer: false,
             survives_cancellation: true,
         };
         let server = ServerInfo { engine: "postgres", product: "PostgreSQL", version, capabilities };

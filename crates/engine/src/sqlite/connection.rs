@@ -10,6 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A connection.
 pub(super) struct SqliteConnection {
@@ -24,7 +25,9 @@ impl SqliteConnection {
     pub(super) async fn open(options: &ConnectOptions) -> Result<Self> {
         let options = options.clone();
         let session = detached(move || open::open(&options)).await?;
-        let server = server_info();
+        let mut server = server_info();
+        // In memory there is no second connection, and where nobody writes there is no writer.
+        server.capabilities.single_writer = session.file.is_some() && !session.read_only;
         let version = &server.version;
         let dialect = Arc::new(SqliteDialect::new((version.major, version.minor, version.patch)));
         Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect })
@@ -47,6 +50,7 @@ pub(super) fn server_info() -> ServerInfo {
             schemas: false,
             sequences: false,
             routines: false,
+            single_writer: true,
             survives_cancellation: true,
         },
     }
@@ -134,6 +138,10 @@ impl Driver for SqliteConnection {
 
     async fn probe(&mut self) -> Result<Vec<Measurement>> {
         self.runner.long(probe::read).await
+    }
+
+    fn take_lock_wait(&mut self) -> Option<Duration> {
+        self.runner.take_lock_wait()
     }
 
     async fn close(self: Box<Self>) -> Result<()> {

@@ -25,6 +25,10 @@ pub(super) struct Control {
     /// When its turn ends, in nanoseconds. While there is one, nothing waits for a lock either.
     turn_ends: AtomicU64,
     stopped: AtomicU8,
+    /// SQLite asked whether to wait for a lock of another connection.
+    met_a_lock: AtomicBool,
+    /// How long statements waited for locks, in nanoseconds, since that was last asked.
+    waited: AtomicU64,
     /// The tables a statement and its triggers inserted into, with the last row's number in each.
     inserted: Mutex<Vec<(String, i64)>>,
 }
@@ -49,6 +53,8 @@ impl Control {
             deadline: AtomicU64::new(NEVER),
             turn_ends: AtomicU64::new(NEVER),
             stopped: AtomicU8::new(0),
+            met_a_lock: AtomicBool::new(false),
+            waited: AtomicU64::new(0),
             inserted: Mutex::new(Vec::new()),
         }
     }
@@ -65,6 +71,7 @@ impl Control {
     pub(super) fn start(&self, turn: Option<Duration>) {
         self.abandoned.store(false, Relaxed);
         self.stopped.store(0, Relaxed);
+        self.met_a_lock.store(false, Relaxed);
         self.deadline.store(self.statement_timeout.map_or(NEVER, |timeout| self.in_future(timeout)), Relaxed);
         self.turn_ends.store(turn.map_or(NEVER, |turn| self.in_future(turn)), Relaxed);
     }
@@ -91,6 +98,20 @@ impl Control {
             2 => Stopped::TimedOut,
             3 => Stopped::Turn,
             _ => Stopped::Not,
+        }
+    }
+
+    /// Whether SQLite asked to wait for a lock. It does not ask where waiting could not help.
+    pub(super) fn has_met_a_lock(&self) -> bool {
+        self.met_a_lock.load(Relaxed)
+    }
+
+    /// How long statements waited for locks since this was last asked; `None` when they did not.
+    pub(super) fn take_lock_wait(&self) -> Option<Duration> {
+        // Nearly always there is none, and then nothing is written.
+        match self.waited.load(Relaxed) {
+            0 => None,
+            _ => Some(Duration::from_nanos(self.waited.swap(0, Relaxed))),
         }
     }
 
@@ -159,6 +180,7 @@ impl Control {
 
     /// SQLite asks whether to try again to get a lock that another connection holds.
     fn waits_for_lock(&self, attempt: i32, waited: Duration) -> bool {
+        self.met_a_lock.store(true, Relaxed);
         if self.turn_ends.load(Relaxed) != NEVER {
             self.stop(3);
             return false;
@@ -173,7 +195,9 @@ impl Control {
         // SQLite's own busy handler waits up to 100 ms at a time; a lock is seldom held that long, and our caller may go away.
         const PAUSES_MS: [u64; 8] = [1, 1, 2, 3, 5, 8, 12, 20];
         let pause = PAUSES_MS.get(usize::try_from(attempt).unwrap_or(0)).copied().unwrap_or(25);
+        let since = Instant::now();
         std::thread::sleep(Duration::from_millis(pause).min(self.lock_timeout.saturating_sub(waited)));
+        self.waited.fetch_add(u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         true
     }
 

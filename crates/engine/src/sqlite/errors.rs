@@ -37,12 +37,28 @@ fn with_stop(error: Error, control: &Control) -> Error {
                 .with_code(error.code().unwrap_or_default())
                 .with_hint("make it faster, or raise statement_timeout")
         }
+        // A transaction that has read holds a state of the database that the other is about to make an old one.
+        _ if is_busy(&error) && !control.has_met_a_lock() => error.with_hint(
+            "another connection is writing, and waiting for it would not help a transaction that has read already: end it \
+             and begin it as IMMEDIATE, as transaction() does",
+        ),
         _ if error.kind() == ErrorKind::LockTimeout => error.with_hint(format!(
             "another connection kept the database locked for {:?}; keep transactions short, or raise lock_timeout",
             control.lock_timeout()
         )),
         _ => error,
     }
+}
+
+/// Whether another connection had the lock.
+fn is_busy(error: &Error) -> bool {
+    error.code().is_some_and(|code| code == ffi::SQLITE_BUSY.to_string())
+}
+
+/// A statement that a connection for reading does not run.
+pub(super) fn would_write() -> Error {
+    Error::new(ErrorKind::ReadOnly, "this connection only reads, and the statement would write")
+        .with_hint("run it on a connection that may write, as execute(), transaction() and acquire() do")
 }
 
 /// An error of SQLite's, by its extended code (<https://www.sqlite.org/rescode.html>).
@@ -82,7 +98,8 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
             return (
                 Kind::Serialization,
                 Some(
-                    "another connection wrote since this transaction first read; run it again, and begin it as IMMEDIATE",
+                    "another connection wrote since this transaction first read, which no waiting undoes; run it again, and begin it \
+                     as IMMEDIATE, as transaction() does",
                 ),
             );
         }

@@ -49,6 +49,10 @@ impl Engine for Sqlite {
         Location::File
     }
 
+    fn looks_read_only(&self, sql: &str) -> bool {
+        text::looks_read_only(sql)
+    }
+
     async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Driver>> {
         Ok(Box::new(connection::SqliteConnection::open(options).await?))
     }

@@ -55,7 +55,7 @@ pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
         if file.is_some() && !read_only {
             write_ahead(&connection)?;
         }
-        set_up(&connection)?;
+        set_up(&connection, options.reader)?;
         // The first read of the file: what is no database is found here rather than at the first query.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(read_only)
@@ -69,7 +69,8 @@ pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
     })?;
     // A link and its target are one database and share their locks.
     let file = file.map(|path| path.canonicalize().unwrap_or(path));
-    Ok(Session::new(connection, control, file, read_only))
+    let session = Session::new(connection, control, file, read_only);
+    Ok(if options.reader { session.reading() } else { session })
 }
 
 /// Readers and one writer at the same time, and commits without waiting for the disk. Where it cannot be had (a network
@@ -99,7 +100,7 @@ fn journal_mode(connection: &Connection) -> rusqlite::Result<String> {
 
 /// The session's settings. Run again by a reset, so every setting a program may have changed stands here, with SQLite's
 /// default where we have no opinion.
-pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn set_up(connection: &Connection, reader: bool) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
@@ -118,7 +119,24 @@ pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     // With a write-ahead log a power cut costs at most the last commits; without one it could cost the database.
     let synchronous = if journal_mode(connection)? == "wal" { "NORMAL" } else { "FULL" };
-    connection.pragma_update(None, "synchronous", synchronous)
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // The file is opened read-only and every statement is looked at; this is for what nobody thought of.
+    if reader { connection.pragma_update(None, "query_only", true) } else { Ok(()) }
+}
+
+/// What stays with a file when its name goes to another: device and inode.
+pub(super) type Identity = (u64, u64);
+
+/// Which file has this name now; `None` when none has, and where a file cannot lose its name while it is open.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(_: &Path) -> Option<Identity> {
+    None
 }
 
 /// Opens a file that is there, touching nothing in it.

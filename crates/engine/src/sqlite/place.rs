@@ -210,6 +210,11 @@ impl Runner {
         }
     }
 
+    /// How long statements waited for locks since this was last asked.
+    pub(super) fn take_lock_wait(&mut self) -> Option<Duration> {
+        self.control.take_lock_wait()
+    }
+
     /// Whether a statement panicked: nobody knows then what the session holds.
     pub(super) fn is_lost(&self) -> bool {
         self.session.is_poisoned()

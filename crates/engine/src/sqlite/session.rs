@@ -17,7 +17,11 @@ pub(super) struct Session {
     pub(super) control: Arc<Control>,
     /// The database's file; `None` in memory.
     pub(super) file: Option<PathBuf>,
+    /// Which file had that name when it was opened, where that can be told.
+    identity: Option<open::Identity>,
     pub(super) read_only: bool,
+    /// It reads beside a writer: whatever would write is refused before it runs.
+    reader: bool,
     pub(super) locks: Locks,
     /// `PRAGMA query_only` is on for the open transaction.
     query_only: bool,
@@ -101,7 +105,13 @@ impl Shape {
 impl Session {
     pub(super) fn new(connection: Connection, control: Arc<Control>, file: Option<PathBuf>, read_only: bool) -> Self {
         let locks = Locks::new(file.as_deref());
-        Self { connection, control, file, read_only, locks, query_only: false, altered: false }
+        let identity = file.as_deref().and_then(open::identity);
+        Self { connection, control, file, identity, read_only, reader: false, locks, query_only: false, altered: false }
+    }
+
+    /// As a session that reads beside a writer.
+    pub(super) fn reading(self) -> Self {
+        Self { reader: true, ..self }
     }
 
     pub(super) fn state(&self) -> TransactionState {
@@ -143,6 +153,7 @@ impl Session {
         self.altered |= text::alters_session(sql);
         let failed = |error| errors::of_statement(error, sql, &self.control);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        self.refuse_writes(&statement)?;
         let wanted = statement.parameter_count();
         if wanted != params.len() {
             return Err(Error::new(
@@ -177,6 +188,7 @@ impl Session {
         let failed = |error| errors::of_statement(error, sql, &self.control);
         let mut batch = Batch::new(&self.connection, sql);
         while let Some(mut statement) = batch.next().map_err(failed)? {
+            self.refuse_writes(&statement)?;
             if statement.parameter_count() > 0 {
                 return Err(Error::new(
                     ErrorKind::InvalidValue,
@@ -189,11 +201,20 @@ impl Session {
         Ok(())
     }
 
+    /// On a reader, refuses what is prepared when it would write. SQLite knows exactly, from the instructions it made of it
+    /// (<https://www.sqlite.org/c3ref/stmt_readonly.html>); explaining a write is none.
+    fn refuse_writes(&self, statement: &rusqlite::Statement<'_>) -> Result<()> {
+        if self.reader && !statement.readonly() && statement.is_explain() == 0 {
+            return Err(errors::would_write());
+        }
+        Ok(())
+    }
+
     pub(super) fn begin(&mut self, options: &TransactionOptions) -> Result<()> {
         // Every isolation level is met: SQLite's transactions are serialisable.
         let immediate = options.immediate && !options.read_only && !self.read_only;
         self.script(if immediate { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
-        if options.read_only {
+        if options.read_only && !self.reader {
             self.query_only = true;
             self.set_query_only(true)?;
         }
@@ -214,6 +235,17 @@ impl Session {
     }
 
     pub(super) fn ping(&mut self) -> Result<()> {
+        if let Some(file) = &self.file
+            && open::identity(file) != self.identity
+        {
+            // SQLite reads and writes on in a file that has lost its name; what is written there is gone with the last
+            // connection.
+            return Err(Error::new(
+                ErrorKind::ConnectionLost,
+                format!("{} was moved, removed or replaced", file.display()),
+            )
+            .with_hint("a new connection finds what has this name now"));
+        }
         // Reads the file's first page; a constant would not touch the file.
         self.query("SELECT count(*) FROM sqlite_schema WHERE rowid = 1", &[]).map(|_| ())
     }
@@ -233,7 +265,7 @@ impl Session {
 
     fn restore_settings(&mut self) -> rusqlite::Result<()> {
         self.control.install(&mut self.connection)?;
-        open::set_up(&self.connection)?;
+        open::set_up(&self.connection, self.reader)?;
         let names = |sql: &str| -> rusqlite::Result<Vec<(String, String)>> {
             self.connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };

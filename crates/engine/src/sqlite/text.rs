@@ -49,6 +49,12 @@ pub(super) fn controls_transaction(sql: &str) -> bool {
     sql.len() < 200 && is_one_of(first_word(sql), &WORDS) && !sql.trim_end().trim_end_matches(';').contains(';')
 }
 
+/// Whether it may be a statement that only reads. The statement itself knows, once it is prepared: WITH may lead to an
+/// INSERT. A PRAGMA is not here: many set something of the connection they run on, or of the file.
+pub(super) fn looks_read_only(sql: &str) -> bool {
+    is_one_of(first_word(sql), &["SELECT", "WITH", "VALUES", "EXPLAIN"])
+}
+
 /// Whether it may change the session itself: settings, attached databases, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
     is_one_of(first_word(sql), &["PRAGMA", "ATTACH", "DETACH", "CREATE", ""])
@@ -75,5 +81,22 @@ mod tests {
         assert!(!controls_transaction("BEGIN; DELETE FROM t; COMMIT"));
         assert!(alters_session("pragma foreign_keys = off"));
         assert!(!alters_session("SELECT 1"));
+    }
+
+    #[test]
+    fn what_may_only_read_begins_with_one_of_four_words() {
+        for sql in [
+            "SELECT 1",
+            "/* all */ values (1)",
+            "with a as (select 1) insert into t select * from a",
+            "-- why?\nEXPLAIN QUERY PLAN DELETE FROM t",
+        ] {
+            assert!(looks_read_only(sql), "{sql}");
+        }
+        for sql in
+            ["INSERT INTO t VALUES (1) RETURNING id", "PRAGMA user_version", "SELECTED", "ATTACH 'a' AS a", "", ";"]
+        {
+            assert!(!looks_read_only(sql), "{sql}");
+        }
     }
 }
