@@ -1,8 +1,9 @@
 //! The database as an application sees it: an engine, a pool in front of it, an observer behind each statement.
 
-use crate::{Opener, Result, Settings, Statistics, Totals};
+use crate::pools::Pools;
+use crate::{Error, Opener, PoolStats, Result, Settings, Statistics, Totals};
 use dbkeep_engine::{ConnectOptions, Executed, Row, RowStream, ServerInfo, connect};
-use dbkeep_pool::{Advice, Borrower, Pool, Room, Sample};
+use dbkeep_pool::{AcquireError, Advice, Borrower, Pool, Room, Sample};
 use dbkeep_sql::{Dialect, Value};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -17,6 +18,23 @@ pub type Lease = dbkeep_pool::Lease<Opener>;
 pub type Rows<'l> = RowStream<'l>;
 
 /// A database: cheap to clone, shared by all tasks.
+///
+/// # One writer
+/// A SQLite file takes one writer at a time and any number of readers beside it
+/// ([`Capabilities::single_writer`](dbkeep_engine::Capabilities::single_writer)). With a pool of 2 connections or more, the first
+/// of them writes and all others only read, so that no writer of this program meets another: they queue, and are served in
+/// the order they came, instead of failing with `SQLITE_BUSY`.
+///
+/// | | goes to |
+/// | --- | --- |
+/// | [`execute`](Database::execute), [`script`](Database::script), [`transaction`](Database::transaction), [`acquire`](Database::acquire), what changes a [`table`](Database::table) | the writer |
+/// | [`query`](Database::query) and its family, [`fetch`](Database::fetch), what reads a [`table`](Database::table) | the readers; the writer if SQLite finds, before it runs it, that the statement would write (`INSERT … RETURNING`), and for a `PRAGMA` |
+/// | [`acquire_read`](Database::acquire_read), [`transaction_with`](Database::transaction_with) read-only | the readers |
+///
+/// A read that begins after a write has ended sees it. What is one connection's own (`last_insert_rowid()`, temporary tables)
+/// belongs on a lease. Who holds the writer and asks the database for another, be it for a single statement, waits for
+/// itself until `acquire_timeout`: inside a transaction, write through it. On files opened with `?mode=ro`, in memory, with
+/// `max = 1` and on servers there is one pool, and everything goes there.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -24,7 +42,7 @@ pub struct Database {
 
 struct Inner {
     settings: Settings,
-    pool: Pool<Opener>,
+    pools: Pools,
     statistics: Arc<Statistics>,
     server: ServerInfo,
     dialect: Arc<dyn Dialect>,
@@ -49,8 +67,7 @@ impl Database {
     /// # Cancellation
     /// Dropped, it leaves nothing open.
     pub async fn open(settings: Settings) -> Result<Self> {
-        let config = settings.pool_config();
-        config.validate()?;
+        settings.validate()?;
         let first = connect(&settings.options).await?;
         let (server, dialect) = (first.server().clone(), first.dialect());
         let statistics = Arc::new(Statistics::new(
@@ -59,14 +76,8 @@ impl Database {
             settings.slow_query,
             settings.log_queries,
         ));
-        let mut opener = Opener::new(settings.options.clone(), statistics.clone()).starting_with(first);
-        if settings.is_private() {
-            opener = opener.only_once();
-        }
-        let pool = Pool::builder(opener).config(config).name(settings.name.as_str()).build()?;
-        // From here on the first connection is the pool's, to be counted, checked and closed like any other.
-        drop(pool.acquire().await?);
-        Ok(Self { inner: Arc::new(Inner { settings, pool, statistics, server, dialect }) })
+        let pools = Pools::open(&settings, first, &statistics).await?;
+        Ok(Self { inner: Arc::new(Inner { settings, pools, statistics, server, dialect }) })
     }
 
     /// The name it goes by.
@@ -94,9 +105,19 @@ impl Database {
         &*self.inner.dialect
     }
 
-    /// The pool of its connections.
+    /// The pool of its connections; of the one that writes, where there are [`readers`](Database::readers).
     pub fn pool(&self) -> &Pool<Opener> {
-        &self.inner.pool
+        &self.inner.pools.main
+    }
+
+    /// The pool of the connections that only read, where one writes beside them.
+    pub fn readers(&self) -> Option<&Pool<Opener>> {
+        self.inner.pools.readers.as_deref()
+    }
+
+    /// The numbers of all its connections, those that write and those that read.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.inner.pools.stats()
     }
 
     /// What its statements cost so far.
@@ -104,26 +125,37 @@ impl Database {
         self.inner.statistics.totals()
     }
 
-    /// What size would fit what was asked of the pool since then (see [`Pool::sample`]), and what the server has to give: its limit,
-    /// and what other clients hold of it now.
+    /// The numbers at this moment of the pool whose size matters (on a SQLite file that of the readers), for a later
+    /// [`advise`](Database::advise).
+    pub fn sample(&self) -> Sample {
+        self.sized_pool().sample()
+    }
+
+    /// What size of the pool would fit what was asked of it since then, and what the server has to give: its limit, and what other
+    /// clients hold of it now.
     ///
     /// # Errors
     /// When no connection can be had, or the server does not say how it stands.
     #[track_caller]
     pub fn advise(&self, since: &Sample) -> impl Future<Output = Result<Advice>> + Send {
-        let (caller, lease) = (Location::caller(), self.acquire());
+        let (caller, lease) = (Location::caller(), self.acquire_read());
         async move {
             let measured = lease.await?.on_behalf_of(caller).probe().await?;
             let number = |name| measured.iter().find(|each| each.name == name).map(|each| each.value as usize);
-            let ours = self.pool().stats().size;
+            let ours = self.sized_pool().stats().size;
             let room = number("connections_max").zip(number("connections_used"));
             let room = room.map(|(limit, used)| Room { limit, others: used.saturating_sub(ours) });
-            Ok(self.pool().advise(since, room))
+            Ok(self.sized_pool().advise(since, room))
         }
     }
 
-    /// A connection of one's own for as long as the lease lives: for streams, for temporary tables, for transactions that
-    /// do not fit into [`transaction`](Database::transaction).
+    fn sized_pool(&self) -> &Pool<Opener> {
+        self.readers().unwrap_or_else(|| self.pool())
+    }
+
+    /// A connection of one's own for as long as the lease lives: for temporary tables, for transactions that do not fit into
+    /// [`transaction`](Database::transaction), for streams of statements that write. On a SQLite file it is the one that
+    /// writes: for what only reads, take [`acquire_read`](Database::acquire_read).
     ///
     /// # Errors
     /// When none can be had within `acquire_timeout`; the error says what it waited for and who holds the others.
@@ -132,8 +164,55 @@ impl Database {
     /// Dropped, it takes none.
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = Result<Lease>> + Send {
-        let lease = self.inner.pool.acquire();
+        let lease = self.inner.pools.main.acquire();
+        async move { lease.await.map_err(|error| self.unavailable(error)) }
+    }
+
+    /// A connection of one's own for reading only: for streams and for several queries on one connection. On a SQLite file
+    /// it is one of the readers, which refuse every statement that would write; elsewhere it is any connection, and must not
+    /// be relied upon to write, since this is where replicas would come in.
+    ///
+    /// # Errors
+    /// As [`acquire`](Database::acquire).
+    ///
+    /// # Cancellation
+    /// Dropped, it takes none.
+    #[track_caller]
+    pub fn acquire_read(&self) -> impl Future<Output = Result<Lease>> + Send {
+        let Pools { main, readers } = &self.inner.pools;
+        let lease = readers.as_deref().unwrap_or(main).acquire();
         async move { Ok(lease.await?) }
+    }
+
+    /// What to say when there is no connection of the main pool.
+    fn unavailable(&self, error: AcquireError<dbkeep_engine::Error>) -> Error {
+        if self.readers().is_some() { Error::no_writer(error) } else { error.into() }
+    }
+
+    /// Runs one statement for its rows: by a reader if there are any and it does nothing but read, by the writer otherwise.
+    #[track_caller]
+    pub(crate) fn rows(
+        &self,
+        sql: impl AsRef<str> + Send,
+        params: impl AsRef<[Value]> + Send,
+    ) -> impl Future<Output = Result<Vec<Row>>> + Send {
+        let caller = Location::caller();
+        let reader = match self.readers() {
+            Some(readers) if self.options().engine.looks_read_only(sql.as_ref()) => Some(readers.acquire()),
+            _ => None,
+        };
+        let writer = self.acquire();
+        async move {
+            let (sql, params) = (sql.as_ref(), params.as_ref());
+            if let Some(reader) = reader {
+                let mut lease = reader.await?;
+                if let Some(rows) = lease.on_behalf_of(caller).query_if_it_reads(sql, params).await? {
+                    return Ok(rows);
+                }
+                // Given back before the writer is waited for, at the end of this block.
+            }
+            Ok(writer.await?.on_behalf_of(caller).query(sql, params).await?)
+        }
     }
 
     /// Runs one statement and says what it did.
@@ -151,7 +230,7 @@ impl Database {
     }
 
     /// Runs one statement and collects its rows. For results that may be large, see
-    /// [`Connection::stream`](dbkeep_engine::Connection::stream) on a lease.
+    /// [`Connection::stream`](dbkeep_engine::Connection::stream) on a lease of [`acquire_read`](Database::acquire_read).
     ///
     /// # Errors
     /// The server's own, and when no connection can be had.
@@ -161,8 +240,7 @@ impl Database {
         sql: &str,
         params: impl AsRef<[Value]> + Send,
     ) -> impl Future<Output = Result<Vec<Row>>> + Send {
-        let (caller, lease) = (Location::caller(), self.acquire());
-        async move { Ok(lease.await?.on_behalf_of(caller).query(sql, params.as_ref()).await?) }
+        self.rows(sql, params)
     }
 
     /// As [`query`](Database::query), each row made into a struct, a tuple or, with one column, a value.
@@ -185,8 +263,8 @@ impl Database {
     /// `RowCount` when there is none or more than one; the server's own.
     #[track_caller]
     pub fn query_one(&self, sql: &str, params: impl AsRef<[Value]> + Send) -> impl Future<Output = Result<Row>> + Send {
-        let (caller, lease) = (Location::caller(), self.acquire());
-        async move { Ok(lease.await?.on_behalf_of(caller).query_one(sql, params.as_ref()).await?) }
+        let rows = self.rows(sql, params);
+        async move { Ok(Row::only(rows.await?)?) }
     }
 
     /// The row of a query that has one row or none.
@@ -199,8 +277,8 @@ impl Database {
         sql: &str,
         params: impl AsRef<[Value]> + Send,
     ) -> impl Future<Output = Result<Option<Row>>> + Send {
-        let (caller, lease) = (Location::caller(), self.acquire());
-        async move { Ok(lease.await?.on_behalf_of(caller).query_opt(sql, params.as_ref()).await?) }
+        let rows = self.rows(sql, params);
+        async move { Ok(Row::at_most_one(rows.await?)?) }
     }
 
     /// Runs a text of several statements, without parameters, until the first error.
@@ -221,7 +299,7 @@ impl Database {
     /// # Cancellation
     /// It is closed from the first poll on; only the waiting ends.
     pub async fn close(&self) -> Vec<Borrower> {
-        let left = self.inner.pool.close().await;
+        let left = self.inner.pools.close().await;
         for Borrower { location, held, .. } in &left {
             tracing::warn!(connection = self.name(), %location, ?held, "closed while a connection is still in use");
         }

@@ -1,7 +1,7 @@
 //! What can go wrong between an application and its database.
 
 use dbkeep_engine as engine;
-use dbkeep_pool::AcquireError;
+use dbkeep_pool::{AcquireError, AcquirePhase};
 use std::fmt;
 
 /// The result of anything a database does.
@@ -14,7 +14,7 @@ pub struct Error(Box<Kind>);
 
 enum Kind {
     Engine(engine::Error),
-    Acquire(AcquireError<engine::Error>),
+    Acquire { error: AcquireError<engine::Error>, hint: Option<&'static str> },
     Build(dbkeep_sql::CompileError),
     Settings { message: String, hint: Option<String> },
 }
@@ -34,11 +34,21 @@ impl Error {
         self
     }
 
+    /// No connection to write with could be had, of a database that has one.
+    pub(crate) fn no_writer(error: AcquireError<engine::Error>) -> Self {
+        let queued = error.phase() == AcquirePhase::Queue && !error.is_closed() && !error.stats().suspended;
+        let hint = queued.then_some(
+            "this database takes one writer at a time: see what the borrower above does for so long; inside a transaction and \
+             beside a lease of one's own, write through that connection and not through the database, which waits for it",
+        );
+        Self(Box::new(Kind::Acquire { error, hint }))
+    }
+
     /// The engine's error, where one is behind this: of a statement, or of opening a connection.
     pub fn engine(&self) -> Option<&engine::Error> {
         match &*self.0 {
             Kind::Engine(error) => Some(error),
-            Kind::Acquire(error) => error.open_error(),
+            Kind::Acquire { error, .. } => error.open_error(),
             Kind::Build(_) | Kind::Settings { .. } => None,
         }
     }
@@ -50,7 +60,7 @@ impl Error {
 
     /// Whether no connection could be had.
     pub fn is_acquire(&self) -> bool {
-        matches!(&*self.0, Kind::Acquire(_))
+        matches!(&*self.0, Kind::Acquire { .. })
     }
 
     /// Whether a setting is wrong, of a connection's name or of the pool. What is wrong with a URL has the kind `Options`.
@@ -66,7 +76,7 @@ impl Error {
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         match &*self.0 {
-            Kind::Acquire(error) => error.is_timeout(),
+            Kind::Acquire { error, .. } => error.is_timeout(),
             _ => self.engine().is_some_and(engine::Error::is_timeout),
         }
     }
@@ -76,7 +86,9 @@ impl Error {
         match &*self.0 {
             Kind::Settings { hint, .. } => hint.as_deref(),
             Kind::Build(error) => Some(error.hint()),
-            Kind::Acquire(error) => self.engine().and_then(engine::Error::hint).or(Some(error.hint())),
+            Kind::Acquire { error, hint } => {
+                self.engine().and_then(engine::Error::hint).or(*hint).or(Some(error.hint()))
+            }
             Kind::Engine(_) => self.engine().and_then(engine::Error::hint),
         }
     }
@@ -84,7 +96,12 @@ impl Error {
     /// More than one line about it, where there is more to say: for the pool, who holds its connections.
     pub fn details(&self) -> Option<String> {
         match &*self.0 {
-            Kind::Acquire(error) => Some(error.details()),
+            Kind::Acquire { error, hint: None } => Some(error.details()),
+            Kind::Acquire { error, hint: Some(hint) } => {
+                let details = error.details();
+                let told = details.rsplit_once("\n  hint: ").map_or(details.as_str(), |(told, _)| told);
+                Some(format!("{told}\n  hint: {hint}"))
+            }
             _ => None,
         }
     }
@@ -94,7 +111,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Engine(error) => fmt::Display::fmt(error, f),
-            Kind::Acquire(error) => fmt::Display::fmt(error, f),
+            Kind::Acquire { error, .. } => fmt::Display::fmt(error, f),
             Kind::Build(error) => fmt::Display::fmt(error, f),
             Kind::Settings { message, .. } => f.write_str(message),
         }
@@ -105,7 +122,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Engine(error) => fmt::Debug::fmt(error, f),
-            Kind::Acquire(error) => fmt::Debug::fmt(error, f),
+            Kind::Acquire { error, .. } => fmt::Debug::fmt(error, f),
             Kind::Build(error) => fmt::Debug::fmt(error, f),
             Kind::Settings { message, .. } => write!(f, "Settings({message:?})"),
         }
@@ -116,7 +133,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.0 {
             Kind::Engine(error) => error.source(),
-            Kind::Acquire(error) => std::error::Error::source(error),
+            Kind::Acquire { error, .. } => std::error::Error::source(error),
             Kind::Build(error) => std::error::Error::source(error),
             Kind::Settings { .. } => None,
         }
@@ -131,7 +148,7 @@ impl From<engine::Error> for Error {
 
 impl From<AcquireError<engine::Error>> for Error {
     fn from(error: AcquireError<engine::Error>) -> Self {
-        Self(Box::new(Kind::Acquire(error)))
+        Self(Box::new(Kind::Acquire { error, hint: None }))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the pool needs to know of connections.
 
 use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Observer, Step, connect_in_steps};
-use dbkeep_pool::{Manage, OpenStep, Progress, State};
+use dbkeep_pool::{Manage, OpenStep, Pool, Progress, State};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 /// Opens, checks, cleans and closes connections for a pool.
@@ -14,17 +14,21 @@ pub struct Opener {
     first: Mutex<Option<Connection>>,
     /// Whether the first is to stay the only one.
     only_once: bool,
+    /// The pool of those that read beside this one's.
+    readers: OnceLock<Weak<Pool<Opener>>>,
 }
 
 impl Opener {
     /// Opens connections with these options and lets `observer` hear of their statements.
     pub fn new(options: ConnectOptions, observer: Arc<dyn Observer>) -> Self {
-        Self { options, observer, first: Mutex::new(None), only_once: false }
+        Self { options, observer, first: Mutex::new(None), only_once: false, readers: OnceLock::new() }
     }
 
-    /// Gives the pool this connection before it opens one.
+    /// Gives the pool this connection before it opens one. Those it opens later find the database or fail: an empty one that
+    /// they made in its place would be taken for the data.
     #[must_use]
-    pub fn starting_with(self, connection: Connection) -> Self {
+    pub fn starting_with(mut self, connection: Connection) -> Self {
+        self.options.create = false;
         Self { first: Mutex::new(Some(connection)), ..self }
     }
 
@@ -33,6 +37,15 @@ impl Opener {
     #[must_use]
     pub fn only_once(self) -> Self {
         Self { only_once: true, ..self }
+    }
+}
+
+impl Opener {
+    /// From now on the connections of that pool are replaced with this one's: a file that was moved or replaced shows where
+    /// it is written to, and who reads must not go on with the old one.
+    pub(crate) fn lead(&self, readers: &Arc<Pool<Self>>) {
+        // A second call would change nothing, and there is none.
+        let _ = self.readers.set(Arc::downgrade(readers));
     }
 }
 
@@ -64,7 +77,12 @@ impl Manage for Opener {
             }
             None => {
                 let progress = progress.clone();
-                connect_in_steps(&self.options, move |step| progress.enter(as_the_pool_says(step))).await?
+                let connection =
+                    connect_in_steps(&self.options, move |step| progress.enter(as_the_pool_says(step))).await?;
+                if let Some(readers) = self.readers.get().and_then(Weak::upgrade) {
+                    readers.reset();
+                }
+                connection
             }
         };
         connection.observe(self.observer.clone());

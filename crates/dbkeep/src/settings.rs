@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// How many connections a database has and how long they live. The same settings under the same names as in
 /// `[connections.NAME.pool]` of dbkeep.toml.
+///
+/// A SQLite file takes one writer at a time. With a `max` of 2 or more, one of its connections writes and the others read; see
+/// [`Database`](crate::Database).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolSettings {
@@ -28,7 +31,8 @@ pub struct PoolSettings {
     pub validate_after: Duration,
     /// After how much idleness a connection is checked although nobody asks for it. Default zero: never.
     pub keepalive: Duration,
-    /// A connection that is held for longer is reported in the log, with the place that took it. Default zero: never.
+    /// A connection that is held for longer is reported in the log, with the place that took it. Default zero: never, but for
+    /// the one that writes to a SQLite file beside others that read, which all writing waits for: 30 s.
     pub leak_threshold: Duration,
     /// How many may wait for somebody else's connection before the next is turned away. Default `None`: any number.
     pub max_waiters: Option<usize>,
@@ -36,10 +40,15 @@ pub struct PoolSettings {
     pub when_down: WhenDown,
 }
 
+<<<<<<< HEAD
 impl PoolSettings {
     /// The most connections a pool tries that finds its size by itself, unless it is told another number.
     pub const AUTO_MAX: usize = 100;
 }
+=======
+/// Who keeps the only connection that writes keeps all others from writing.
+const WRITER_LEAKS_AFTER: Duration = Duration::from_secs(30);
+>>>>>>> 9cde37e (SQLite: one connection writes, the others read)
 
 impl Default for PoolSettings {
     fn default() -> Self {
@@ -139,6 +148,20 @@ impl Settings {
             .min(pool.min)
             .idle_timeout(limit(pool.idle_timeout))
             .max_lifetime(limit(pool.max_lifetime))
+    }
+
+    /// For the one connection that writes, beside others that read.
+    pub(crate) fn writer_config(&self) -> dbkeep_pool::Config {
+        let config = self.pool_config();
+        // No longer than the connection lives, which the pool would not have.
+        let leak =
+            config.leak_threshold.unwrap_or(WRITER_LEAKS_AFTER.min(config.max_lifetime.unwrap_or(Duration::MAX)));
+        config.max(1).min(self.pool.min.min(1)).leak_threshold(leak)
+    }
+
+    /// For the connections that read, beside the one that writes.
+    pub(crate) fn readers_config(&self) -> dbkeep_pool::Config {
+        self.pool_config().max(self.pool.max.saturating_sub(1)).min(self.pool.min.saturating_sub(1))
     }
 
     /// Whether the database lives and dies with its one connection.

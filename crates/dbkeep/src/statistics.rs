@@ -1,7 +1,7 @@
 //! What a database's statements cost: counted, timed, and the slow ones told.
 
 use crate::fingerprint;
-use dbkeep_engine::{Observer, Outcome, Statement};
+use dbkeep_engine::{ErrorKind, Observer, Outcome, Statement};
 use dbkeep_sql::Dialect;
 use std::borrow::Cow;
 use std::fmt;
@@ -26,6 +26,10 @@ pub struct Statistics {
     slow_ones: AtomicU64,
     rows: AtomicU64,
     nanoseconds: AtomicU64,
+    lock_waits: AtomicU64,
+    lock_wait_nanoseconds: AtomicU64,
+    lock_timeouts: AtomicU64,
+    serialization_failures: AtomicU64,
 }
 
 /// Numbers since the database was opened.
@@ -44,6 +48,17 @@ pub struct Totals {
     pub rows: u64,
     /// Time from sending to the last row, all statements together.
     pub time: Duration,
+    /// Statements that had to wait for a lock of another connection, whatever came of it. On SQLite, whose lock can be held by
+    /// another program; servers do not say.
+    pub lock_waits: u64,
+    /// How long they waited, all together.
+    pub lock_wait_time: Duration,
+    /// Statements that failed because another connection kept a lock for too long: `SQLITE_BUSY`, a lock wait timeout. Among
+    /// the `failed`.
+    pub lock_timeouts: u64,
+    /// Statements that failed because another connection had written since the transaction first read: `SQLITE_BUSY_SNAPSHOT`,
+    /// a serialisation failure. No waiting helps there, another run does. Among the `failed`.
+    pub serialization_failures: u64,
 }
 
 impl Totals {
@@ -69,6 +84,10 @@ impl Statistics {
             slow_ones: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
+            lock_waits: AtomicU64::new(0),
+            lock_wait_nanoseconds: AtomicU64::new(0),
+            lock_timeouts: AtomicU64::new(0),
+            serialization_failures: AtomicU64::new(0),
         }
     }
 
@@ -81,6 +100,10 @@ impl Statistics {
             slow: self.slow_ones.load(Relaxed),
             rows: self.rows.load(Relaxed),
             time: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+            lock_waits: self.lock_waits.load(Relaxed),
+            lock_wait_time: Duration::from_nanos(self.lock_wait_nanoseconds.load(Relaxed)),
+            lock_timeouts: self.lock_timeouts.load(Relaxed),
+            serialization_failures: self.serialization_failures.load(Relaxed),
         }
     }
 }
@@ -112,6 +135,10 @@ fn first(text: &str) -> &str {
     text.char_indices().nth(SHOWN).map_or(text, |(end, _)| &text[..end])
 }
 
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds to the microsecond.
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
@@ -134,13 +161,24 @@ impl fmt::Display for Ended<'_> {
 }
 
 impl Observer for Statistics {
+    fn lock_waited(&self, wait: Duration) {
+        self.lock_waits.fetch_add(1, Relaxed);
+        self.lock_wait_nanoseconds.fetch_add(nanoseconds(wait), Relaxed);
+    }
+
     fn statement_finished(&self, statement: &Statement<'_>) {
         self.statements.fetch_add(1, Relaxed);
-        let nanoseconds = u64::try_from(statement.duration.as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(nanoseconds, Relaxed);
+        self.nanoseconds.fetch_add(nanoseconds(statement.duration), Relaxed);
         match statement.outcome {
             Outcome::Done { rows } => _ = self.rows.fetch_add(rows, Relaxed),
-            Outcome::Failed(_) => _ = self.failed.fetch_add(1, Relaxed),
+            Outcome::Failed(error) => {
+                self.failed.fetch_add(1, Relaxed);
+                match error.kind() {
+                    ErrorKind::LockTimeout => _ = self.lock_timeouts.fetch_add(1, Relaxed),
+                    ErrorKind::Serialization => _ = self.serialization_failures.fetch_add(1, Relaxed),
+                    _ => {}
+                }
+            }
             _ => _ = self.dropped.fetch_add(1, Relaxed),
         }
         let (sql, duration_ms, caller) = (statement.sql, milliseconds(statement.duration), statement.caller);

@@ -27,11 +27,8 @@ impl Database {
         statement: &S,
     ) -> impl Future<Output = Result<Vec<Row>>> + Send + use<'_, S> {
         let compiled = statement.compile(self.dialect());
-        let (caller, lease) = (Location::caller(), self.acquire());
-        async move {
-            let Compiled { sql, params } = compiled?;
-            Ok(lease.await?.on_behalf_of(caller).query(&sql, &params).await?)
-        }
+        let rows = compiled.map(|Compiled { sql, params }| self.rows(sql, params));
+        async move { rows?.await }
     }
 
     /// Runs a statement built with [`dbkeep_sql`] and says what it did.

@@ -2,6 +2,7 @@
 
 use crate::{Database, Error, Result};
 use dbkeep_engine::{Condition, Connection, TransactionOptions};
+use futures_util::future::Either;
 use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
@@ -84,7 +85,8 @@ impl Database {
         self.transaction_with(TransactionOptions::default().immediate(), body)
     }
 
-    /// As [`transaction`](Database::transaction), with an isolation level or read-only.
+    /// As [`transaction`](Database::transaction), with an isolation level or read-only. A read-only one runs where
+    /// [`acquire_read`](Database::acquire_read) leads.
     ///
     /// # Errors
     /// As [`transaction`](Database::transaction).
@@ -102,7 +104,8 @@ impl Database {
         T: Send,
         E: From<Error> + Send,
     {
-        let (caller, lease) = (Location::caller(), self.acquire());
+        let caller = Location::caller();
+        let lease = if options.read_only { Either::Left(self.acquire_read()) } else { Either::Right(self.acquire()) };
         async move {
             let mut lease = lease.await?;
             for attempt in 1.. {

@@ -12,7 +12,7 @@ async fn advice_of(kind: Kind) {
     let open =
         async |max| Database::open(Settings::from_url(&database.url()).unwrap().pool_size(1, max)).await.unwrap();
     let (db, other) = (open(4).await, open(3).await);
-    let before = db.pool().sample();
+    let before = db.sample();
     let mut held = Vec::new();
     for _ in 0..3 {
         held.push(other.acquire().await.unwrap());
@@ -50,7 +50,7 @@ async fn postgres_says_how_many_connections_it_has() {
 async fn what_is_no_server_has_no_limit() {
     let folder = tempfile::tempdir().unwrap();
     let db = Database::connect(&format!("sqlite://{}?mode=rwc", folder.path().join("a.db").display())).await.unwrap();
-    let before = db.pool().sample();
+    let before = db.sample();
     assert_eq!(db.advise(&before).await.unwrap().room, None);
     db.close().await;
 }

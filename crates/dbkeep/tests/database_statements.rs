@@ -51,10 +51,10 @@ async fn a_database_knows_what_it_is(target: &Target) {
     let settings = target.settings().named("shop").pool_size(0, 3);
     let db = Database::open(settings).await.unwrap();
     assert_eq!((db.name(), db.settings().name.as_str()), ("shop", "shop"));
-    assert_eq!((db.pool().stats().max, db.pool().stats().size), (3, 1), "one connection proves the settings");
+    assert_eq!((db.pool_stats().max(), db.pool_stats().size()), (3, 1), "one connection proves the settings");
     assert_eq!(db.server().engine, db.options().engine.name());
     let health = db.health().await.unwrap();
-    assert_eq!((health.role, &health.server, health.pool.in_use), (Role::Primary, db.server(), 1));
+    assert_eq!((health.role, &health.server, health.pool.in_use()), (Role::Primary, db.server(), 1));
     assert!(health.latency < Duration::from_secs(5));
     let shown = format!("{db:?} {:?}", db.settings());
     assert!(!shown.contains("k3ep") && !shown.contains("3ep:s@fe"), "{shown}");

@@ -28,9 +28,9 @@ pub async fn check(settings: &Settings, thresholds: &Thresholds) -> ConnectionHe
 /// Checks a database that is open: as [`check`], with the numbers of its pool.
 pub async fn check_open(database: &Database, thresholds: &Thresholds) -> ConnectionHealth {
     let mut health = check(database.settings(), thresholds).await;
-    let stats = database.pool().stats();
+    let stats = database.pool_stats();
     let mut observed = Observed::new(0, Duration::ZERO, dbkeep::Role::Primary);
-    (observed.in_use, observed.pool_max) = (stats.in_use, stats.max);
+    (observed.in_use, observed.pool_max) = (stats.in_use(), stats.max());
     for fresh in judge(&observed, thresholds).into_iter().filter(|check| is_of_pool(&check.name)) {
         if let Some(stale) = health.checks.iter_mut().find(|check| check.name == fresh.name) {
             *stale = fresh;

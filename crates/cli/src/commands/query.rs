@@ -41,7 +41,7 @@ async fn execute(
     sql: &str,
     params: &[Value],
 ) -> Result<()> {
-    let mut lease = database.acquire().await?;
+    let mut lease = if args.write { database.acquire().await? } else { database.acquire_read().await? };
     let failed = |error: dbkeep::engine::Error| {
         let kind = error.kind();
         let error = located(error, sql);

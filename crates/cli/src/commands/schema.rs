@@ -14,7 +14,7 @@ pub(super) async fn run(context: &Context, command: SchemaCommand) -> Result<Exi
     let SchemaCommand::Show { tables } = command;
     let database = context.config()?.open().await?;
     let options = CatalogOptions::default().tables(tables.iter().cloned());
-    let catalog = database.acquire().await?.catalog(&options).await;
+    let catalog = database.acquire_read().await?.catalog(&options).await;
     database.close().await;
     let catalog = catalog?;
     for name in &tables {

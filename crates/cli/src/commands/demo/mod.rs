@@ -220,11 +220,11 @@ async fn ask(told: &mut Told, database: &Database) -> Result<()> {
     demand(kept.is_err(), || "a transaction that failed was committed".to_owned())?;
     let still = database.table("attendance").count().await?;
     demand(still == club::ATTENDANCE, || format!("after a rollback there are {still} rows of attendance"))?;
-    let stats = database.pool().stats();
+    let stats = database.pool_stats();
     told.step(
         since,
         "query",
-        format!("{} courses with mentors, 16 tasks on {} connections, a rollback", fees.len(), stats.size),
+        format!("{} courses with mentors, 16 tasks on {} connections, a rollback", fees.len(), stats.size()),
     );
     Ok(())
 }
