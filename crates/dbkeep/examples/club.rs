@@ -197,7 +197,7 @@ async fn enrol(db: &Database) -> Result<(), Error> {
 async fn stream(db: &Database) -> Result<(), Error> {
     let query = db.table("attendance").join("users", col("users.id").eq(col("attendance.user_id")));
     let query = query.select(["users.name", "attendance.held_on"]).order_by("users.name").to_sql()?;
-    let mut lease = db.acquire().await?;
+    let mut lease = db.acquire_read().await?;
     let mut rows = lease.stream(&query.sql, &query.params).await?;
     while let Some(row) = rows.next().await.transpose()? {
         let (name, day): (String, Date) = row.decode()?;

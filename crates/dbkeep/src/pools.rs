@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 /// The pools of a database.
 pub(crate) struct Pools {
+    // Before `main`, to be dropped before it: see `close`.
+    pub(crate) readers: Option<Arc<Pool<Opener>>>,
     /// Of all connections, or of the one that writes.
     pub(crate) main: Pool<Opener>,
-    pub(crate) readers: Option<Arc<Pool<Opener>>>,
 }
 
 /// After readers that do not end, this long is left at least for the writer to close its connection in good order.

@@ -27,7 +27,11 @@ impl Database {
         statement: &S,
     ) -> impl Future<Output = Result<Vec<Row>>> + Send + use<'_, S> {
         let compiled = statement.compile(self.dialect());
-        let rows = compiled.map(|Compiled { sql, params }| self.rows(sql, params));
+        // No closure: the caller would be this line.
+        let rows = match compiled {
+            Ok(Compiled { sql, params }) => Ok(self.rows(sql, params)),
+            Err(error) => Err(error),
+        };
         async move { rows?.await }
     }
 

@@ -319,7 +319,9 @@ async fn a_writer_that_is_kept_is_reported_by_default() {
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert_eq!(db.pool().stats().leaked, 1);
     assert_eq!(db.readers().unwrap().stats().leaked, 0, "a reader keeps nobody waiting");
-    assert!(log.text().contains("a connection has been lent for longer than the leak threshold pool=\"default\""));
+    let lines = log.lines("dbkeep_pool::shared");
+    let told = "WARN a connection has been lent for longer than the leak threshold pool=\"default\" location=";
+    assert!(lines.len() == 1 && lines[0].starts_with(told), "{}", log.text());
     drop((writer, reader));
 
     let target = Target::file();
@@ -402,6 +404,61 @@ async fn readers_see_a_changed_schema_through_the_statements_they_keep() {
     stranger(&target).await.script("INSERT INTO t VALUES (1, 2, 3, 4); VACUUM").await.unwrap();
     assert_eq!(columns().await.unwrap(), 4);
     assert_eq!(db.stats().failed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_search_sort_and_gather_as_writers_do() {
+    let target = Target::file();
+    let db = open(target.settings()).await;
+    db.script(
+        "CREATE VIRTUAL TABLE letters USING fts5 (body); INSERT INTO letters VALUES ('dear reader'), ('dear writer')",
+    )
+    .await
+    .unwrap();
+    let found = db.query("SELECT body FROM letters WHERE letters MATCH 'reader'", []).await.unwrap();
+    assert_eq!(found[0].get::<String>(0).unwrap(), "dear reader");
+    // More than fits into the cache, so that what is in between goes to a file of its own.
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000),
+               big AS MATERIALIZED (SELECT i, hex(randomblob(200)) AS text FROM n)
+               SELECT count(DISTINCT a.text) FROM (SELECT * FROM big ORDER BY text) a JOIN big b ON a.i = b.i";
+    assert_eq!(db.query_one(sql, []).await.unwrap().get::<i64>(0).unwrap(), 20_000);
+    assert_eq!((db.stats().failed, db.pool().stats().acquired), (0, 3), "the writer had the scripts alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_a_write_ahead_log_writers_and_readers_wait_for_each_other_and_none_fails() {
+    let target = Target::file();
+    let mut stranger = stranger(&target).await;
+    stranger
+        .script("PRAGMA journal_mode = DELETE; CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)")
+        .await
+        .unwrap();
+    let reading = TransactionOptions::default().read_only();
+    let mut lock = stranger.transaction_with(&reading).await.unwrap();
+    lock.query("SELECT * FROM t", &[]).await.unwrap();
+    let mut settings = target.settings();
+    settings.options.session.lock_timeout = Some(Duration::from_secs(2));
+    // For so long it tries to turn the log on.
+    let db = Database::open(settings).await.unwrap();
+    lock.rollback().await.unwrap();
+
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    db.execute("INSERT INTO t (n) VALUES (?)", params![n]).await.unwrap();
+                    assert!(count(&db).await > 0);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(count(&db).await, 80);
+    let mode: String = db.query_one("PRAGMA journal_mode", []).await.unwrap().get(0).unwrap();
+    assert_eq!((mode.as_str(), db.stats().failed), ("delete", 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

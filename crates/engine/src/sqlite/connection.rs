@@ -23,11 +23,11 @@ pub(super) struct SqliteConnection {
 impl SqliteConnection {
     /// Opens a connection and sets its session up.
     pub(super) async fn open(options: &ConnectOptions) -> Result<Self> {
-        let options = options.clone();
+        let (options, reader) = (options.clone(), options.reader);
         let session = detached(move || open::open(&options)).await?;
         let mut server = server_info();
         // In memory there is no second connection, and where nobody writes there is no writer.
-        server.capabilities.single_writer = session.file.is_some() && !session.read_only;
+        server.capabilities.single_writer = session.file.is_some() && (reader || !session.read_only);
         let version = &server.version;
         let dialect = Arc::new(SqliteDialect::new((version.major, version.minor, version.patch)));
         Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect })
