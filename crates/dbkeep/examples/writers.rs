@@ -1,7 +1,8 @@
-//! Eight tasks that write and eight that read, all at once, in one SQLite file: how often each gets its turn, how long the
-//! unluckiest waits, and how many fail. The figures in docs/sqlite-async.md come from here.
+//! Eight tasks that write and eight that read, all at once, in one SQLite file: how often they get their turn, how long the
+//! unluckiest waits, and how many fail, with a connection for each and with one writer. The figures in docs/sqlite-async.md
+//! come from here.
 //!
-//! `cargo run -p dbkeep --release --example writers`, with the seconds it takes after `--` (default 5).
+//! `cargo run -p dbkeep --release --example writers`, with the seconds each of the four runs takes after `--` (default 5).
 
 // An example speaks.
 #![allow(clippy::print_stdout)]
@@ -35,42 +36,79 @@ impl Tally {
     }
 }
 
+/// What a task does between two statements of its own: waits for its client, or nothing at all.
+#[derive(Clone, Copy)]
+enum Between {
+    Clients,
+    Nothing,
+}
+
+impl Between {
+    async fn pass(self) {
+        match self {
+            Self::Clients => tokio::time::sleep(Duration::from_millis(1)).await,
+            Self::Nothing => {}
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::args().nth(1).map_or(Ok(5), |text| text.parse())?;
-    let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}/shop.db", folder.path().display());
-    let db = Database::open(Settings::from_url(&url)?.pool_size(2, 17)).await?;
+    for (between, name) in [(Between::Clients, "tasks that wait 1 ms for a client"), (Between::Nothing, "greedy tasks")]
+    {
+        println!("{name}");
+        for (apart, name) in [(true, "a connection each"), (false, "one writer")] {
+            let folder = tempfile::tempdir()?;
+            let url = format!("sqlite://{}/shop.db", folder.path().display());
+            run(name, &url, apart, between, seconds).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    name: &str,
+    url: &str,
+    apart: bool,
+    between: Between,
+    seconds: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let db = Database::open(Settings::from_url(url)?.pool_size(2, 17)).await?;
     db.script(
         "CREATE TABLE stock (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL);
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
          INSERT INTO stock SELECT i, i FROM n",
     )
     .await?;
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let writers: Vec<_> = (0..8).map(|seed| tokio::spawn(write(db.clone(), seed, end))).collect();
-    let readers: Vec<_> = (0..8).map(|seed| tokio::spawn(read(db.clone(), seed, end))).collect();
-    for (name, tasks) in [("transactions", writers), ("queries", readers)] {
-        let mut tallies = Vec::new();
-        for task in tasks {
-            tallies.push(task.await?);
+    let mut databases = vec![db; 16];
+    if apart {
+        // As many programs would do it, or one whose pool knows no writer.
+        for database in &mut databases {
+            *database = Database::open(Settings::from_url(url)?.pool_size(1, 1)).await?;
         }
-        let all = tallies.iter().copied().fold(Tally::default(), Tally::with);
-        let least = tallies.iter().map(|tally| tally.done).min().unwrap_or_default();
-        println!(
-            "{name:>12}: {:>7}/s, {} failed, longest {:.1?}, the unluckiest task {}/s",
-            all.done / seconds,
-            all.failed,
-            all.longest,
-            least / seconds
-        );
     }
-    db.close().await;
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let (mut writers, mut readers) = (Vec::new(), Vec::new());
+    for (seed, database) in (0..).zip(databases) {
+        match seed % 2 {
+            0 => writers.push(tokio::spawn(write(database, seed, between, end))),
+            _ => readers.push(tokio::spawn(read(database, seed, between, end))),
+        }
+    }
+    for (what, tasks) in [("transactions", writers), ("queries", readers)] {
+        let mut all = Tally::default();
+        for task in tasks {
+            all = all.with(task.await?);
+        }
+        let Tally { done, failed, longest } = all;
+        println!("{name:>20}: {:>6} {what}/s, {failed} failed, the longest took {longest:.0?}", done / seconds);
+    }
     Ok(())
 }
 
 /// A row is read and then changed, in a transaction.
-async fn write(db: Database, seed: u64, end: Instant) -> Tally {
+async fn write(db: Database, seed: u64, between: Between, end: Instant) -> Tally {
     let (mut tally, mut id) = (Tally::default(), seed);
     while Instant::now() < end {
         id = (id * 31 + 7) % 10_000;
@@ -84,11 +122,12 @@ async fn write(db: Database, seed: u64, end: Instant) -> Tally {
             })
             .await;
         tally.count(since, &outcome);
+        between.pass().await;
     }
     tally
 }
 
-async fn read(db: Database, seed: u64, end: Instant) -> Tally {
+async fn read(db: Database, seed: u64, between: Between, end: Instant) -> Tally {
     let (mut tally, mut id) = (Tally::default(), seed);
     while Instant::now() < end {
         id = (id * 37 + 11) % 9_900;
@@ -96,6 +135,7 @@ async fn read(db: Database, seed: u64, end: Instant) -> Tally {
         let outcome =
             db.query("SELECT sum(amount) FROM stock WHERE id BETWEEN ? AND ?", params![id + 1, id + 100]).await;
         tally.count(since, &outcome);
+        between.pass().await;
     }
     tally
 }
