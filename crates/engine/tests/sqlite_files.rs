@@ -462,3 +462,16 @@ async fn what_is_odd_about_a_database_is_told_and_what_is_damaged_is_not_backed_
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert!(error.to_string().starts_with("the database is damaged: *** in database main ***"), "{error}");
 }
+
+#[tokio::test]
+async fn a_file_that_lost_its_name_is_noticed_by_a_ping() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shop.db");
+    let mut connection = filled(&path).await;
+    connection.ping().await.unwrap();
+    std::fs::rename(&path, directory.path().join("old.db")).unwrap();
+    let error = connection.ping().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost);
+    assert!(error.to_string().ends_with("shop.db was moved, removed or replaced"), "{error}");
+    assert_eq!(connection.condition(), dbkeep_engine::Condition::Broken);
+}

@@ -402,3 +402,57 @@ async fn text_that_is_no_utf8_comes_as_bytes() {
     let row = connection.query_one("SELECT a, b FROM t", &[]).await.unwrap();
     assert_eq!(row.values(), [Value::Bytes(vec![0xff, 0x41]), Value::Bytes(vec![b'a', 0xc3, 0x28])]);
 }
+
+#[tokio::test]
+async fn a_connection_for_reading_refuses_what_would_write_and_knows_it_before() {
+    let (_directory, options) = file();
+    let error = connect(&options.for_reading()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownDatabase, "it makes no file");
+    let mut writer = connect(&options).await.unwrap();
+    writer.script("CREATE TABLE t (n INTEGER)").await.unwrap();
+    assert!(writer.server().capabilities.single_writer);
+    let mut reader = connect(&options.for_reading()).await.unwrap();
+    assert!(reader.server().capabilities.single_writer);
+    assert_eq!(reader.role().await.unwrap(), Role::ReadOnly);
+
+    let insert = "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a RETURNING n";
+    assert!(options.engine.looks_read_only(insert), "its first word says nothing against it");
+    assert!(reader.query_if_it_reads(insert, &[]).await.unwrap().is_none());
+    assert_eq!(reader.query_if_it_reads("SELECT n FROM t", &[]).await.unwrap().unwrap().len(), 0);
+    let error = reader.query_if_it_reads("SELECT x FROM t", &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let error = reader.execute("CREATE TEMP TABLE mine (n INTEGER)", &[]).await.unwrap_err();
+    assert_eq!(error.to_string(), "this connection only reads, and the statement would write");
+    reader.execute("PRAGMA query_only = OFF", &[]).await.unwrap();
+    reader.reset().await.unwrap();
+    let on = reader.query_one("PRAGMA query_only", &[]).await.unwrap();
+    assert_eq!(on.values(), [Value::Int(1)], "a reset leaves it a reader");
+
+    // A file opened for reading alone keeps its temporary tables.
+    let mut alone = options.clone();
+    alone.read_only = true;
+    let mut alone = connect(&alone).await.unwrap();
+    assert!(!alone.server().capabilities.single_writer);
+    alone.script("CREATE TEMP TABLE mine (n INTEGER); INSERT INTO mine VALUES (1)").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_has_read_is_told_that_waiting_for_a_writer_would_not_help() {
+    let (_directory, options) = file();
+    let (mut first, mut second) = (connect(&options).await.unwrap(), connect(&options).await.unwrap());
+    first.script("CREATE TABLE t (n INTEGER)").await.unwrap();
+    let mut reading = first.transaction_with(&Default::default()).await.unwrap();
+    reading.query("SELECT * FROM t", &[]).await.unwrap();
+    let writing = second.transaction().await.unwrap();
+    let error = reading.execute("INSERT INTO t VALUES (1)", &[]).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::LockTimeout, Some("5")));
+    assert_eq!(
+        error.hint(),
+        Some(
+            "another connection is writing, and waiting for it would not help a transaction that has read already: end it and \
+             begin it as IMMEDIATE, as transaction() does"
+        )
+    );
+    writing.rollback().await.unwrap();
+    reading.rollback().await.unwrap();
+}
