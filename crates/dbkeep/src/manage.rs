@@ -1,6 +1,6 @@
 //! What the pool needs to know of connections.
 
-use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Observer, Step, connect_in_steps};
+use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Location, Observer, Step, connect_in_steps};
 use dbkeep_pool::{Manage, OpenStep, Pool, Progress, State};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -12,6 +12,8 @@ pub struct Opener {
     observer: Arc<dyn Observer>,
     /// A connection that was opened before the pool, to be its first.
     first: Mutex<Option<Connection>>,
+    /// Whether there was a database to begin with.
+    is_there: bool,
     /// Whether the first is to stay the only one.
     only_once: bool,
     /// The pool of those that read beside this one's.
@@ -21,15 +23,14 @@ pub struct Opener {
 impl Opener {
     /// Opens connections with these options and lets `observer` hear of their statements.
     pub fn new(options: ConnectOptions, observer: Arc<dyn Observer>) -> Self {
-        Self { options, observer, first: Mutex::new(None), only_once: false, readers: OnceLock::new() }
+        Self { options, observer, first: Mutex::new(None), is_there: false, only_once: false, readers: OnceLock::new() }
     }
 
     /// Gives the pool this connection before it opens one. Those it opens later find the database or fail: an empty one that
     /// they made in its place would be taken for the data.
     #[must_use]
-    pub fn starting_with(mut self, connection: Connection) -> Self {
-        self.options.create = false;
-        Self { first: Mutex::new(Some(connection)), ..self }
+    pub fn starting_with(self, connection: Connection) -> Self {
+        Self { first: Mutex::new(Some(connection)), is_there: true, ..self }
     }
 
     /// Opens no other connection after the first: for a database that is gone with its connection. An empty one in its
@@ -41,6 +42,18 @@ impl Opener {
 }
 
 impl Opener {
+    /// Sees to it that what would be opened is there, where opening would create it.
+    async fn find(&self) -> Result<(), Error> {
+        let ConnectOptions { engine, create, .. } = &self.options;
+        if engine.location() != Location::File || !create || engine.database_exists(&self.options).await? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::UnknownDatabase, format!("the database {} is gone", self.options.target()))
+            .with_hint(
+                "put it back, from a backup if need be; an empty one is made only when the program opens it anew",
+            ))
+    }
+
     /// From now on the connections of that pool are replaced with this one's: a file that was moved or replaced shows where
     /// it is written to, and who reads must not go on with the old one.
     pub(crate) fn lead(&self, readers: &Arc<Pool<Self>>) {
@@ -76,6 +89,9 @@ impl Manage for Opener {
                 .with_hint("open it anew, empty, or use a file"));
             }
             None => {
+                if self.is_there {
+                    self.find().await?;
+                }
                 let progress = progress.clone();
                 let connection =
                     connect_in_steps(&self.options, move |step| progress.enter(as_the_pool_says(step))).await?;

@@ -686,11 +686,12 @@ async fn a_file_that_is_replaced_is_found_and_one_that_is_gone_is_not_made_anew(
     assert_eq!(db.pool().stats().closed(CloseReason::CheckFailed), 1);
 
     std::fs::remove_file(&path).unwrap();
-    for error in [
-        db.query("SELECT * FROM t", []).await.unwrap_err(),
-        db.execute("INSERT INTO t (n) VALUES (44)", []).await.unwrap_err(),
+    for (error, text) in [
+        (db.query("SELECT * FROM t", []).await.unwrap_err(), "there is no file "),
+        (db.execute("INSERT INTO t (n) VALUES (44)", []).await.unwrap_err(), "the database "),
     ] {
         assert_eq!(error.kind(), Some(ErrorKind::UnknownDatabase), "{error}");
+        assert!(error.engine().unwrap().to_string().starts_with(text), "{error:?}");
     }
     assert!(!std::fs::exists(&path).unwrap(), "an empty database is not put in its place");
 }
@@ -705,4 +706,9 @@ async fn readers_are_opened_anew_with_a_new_writer() {
     assert_eq!(count(&db).await, 1);
     assert!(db.readers().unwrap().stats().closed(CloseReason::Evicted) > 0);
     assert_eq!(db.pool().stats().opened, 2);
+    // The new one can do what the first one could.
+    let path = format!("{}-other", db.options().database);
+    let mut lease = db.acquire().await.unwrap();
+    lease.execute("ATTACH ? AS other", &params![path]).await.unwrap();
+    lease.execute("CREATE TABLE other.t (n INTEGER)", &[]).await.unwrap();
 }

@@ -43,6 +43,7 @@ pub struct ConnectOptions {
     /// How the session is set up.
     pub session: SessionOptions,
     /// The connection is one of those that read beside a writer; see [`for_reading`](ConnectOptions::for_reading).
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "elsewhere `read_only` says it all"))]
     pub(crate) reader: bool,
 }
 
