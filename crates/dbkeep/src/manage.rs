@@ -1,6 +1,8 @@
 //! What the pool needs to know of connections.
 
-use dbkeep_engine::{Condition, ConnectOptions, Connection, Error, ErrorKind, Location, Observer, Step, connect_in_steps};
+use dbkeep_engine::{
+    Condition, ConnectOptions, Connection, Error, ErrorKind, Location, Observer, Step, connect_in_steps,
+};
 use dbkeep_pool::{Manage, OpenStep, Pool, Progress, State};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};

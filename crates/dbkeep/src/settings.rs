@@ -40,15 +40,13 @@ pub struct PoolSettings {
     pub when_down: WhenDown,
 }
 
-<<<<<<< HEAD
+/// Who keeps the only connection that writes keeps all others from writing.
+const WRITER_LEAKS_AFTER: Duration = Duration::from_secs(30);
+
 impl PoolSettings {
     /// The most connections a pool tries that finds its size by itself, unless it is told another number.
     pub const AUTO_MAX: usize = 100;
 }
-=======
-/// Who keeps the only connection that writes keeps all others from writing.
-const WRITER_LEAKS_AFTER: Duration = Duration::from_secs(30);
->>>>>>> 9cde37e (SQLite: one connection writes, the others read)
 
 impl Default for PoolSettings {
     fn default() -> Self {
