@@ -34,9 +34,13 @@ impl Wanted {
         Ok(Self { json, rounds, pools, cases: std::env::var("CASES").unwrap_or_default() })
     }
 
-    /// Whether this pool is among those named, or none is named.
+    /// Whether this pool is among those named, by a part of the name or after `=` by all of it, or none is named.
     pub fn pool(&self, name: &str) -> bool {
-        self.pools.is_empty() || self.pools.iter().any(|wanted| name.contains(wanted.as_str()))
+        self.pools.is_empty()
+            || self.pools.iter().any(|wanted| match wanted.strip_prefix("=") {
+                Some(whole) => name == whole,
+                None => name.contains(wanted.as_str()),
+            })
     }
 
     /// Whether CASES is part of this case's name, or not given.

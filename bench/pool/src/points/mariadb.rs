@@ -11,7 +11,7 @@ pub const QUERY: &str = "SELECT id, name FROM points WHERE id = ?";
 
 pub fn subjects() -> Vec<Subject> {
     vec![
-        subject("dbkeep", |url| async move { whole::Ours::open(&url, QUERY).await }),
+        subject("Database", |url| async move { whole::Ours::open(&url, QUERY).await }),
         subject("dbkeep-pool", |url| async move { Borrowing(pools::dbkeep::pool(MariaDb::at(&url), SIZE)) }),
         subject("deadpool", |url| async move { Borrowing(pools::deadpool::pool(MariaDb::at(&url), SIZE)) }),
         subject("bb8", |url| async move { Borrowing(pools::bb8::pool(MariaDb::at(&url), SIZE).await) }),

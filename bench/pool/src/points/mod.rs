@@ -27,7 +27,7 @@ const ROWS: i64 = 10_000;
 const SPEED: f64 = 0.97;
 /// A connection that only now is opened, or prepares its statement, in the middle of counting is no habit.
 const TRIPS: f64 = 1.005;
-const OURS: [&str; 2] = ["dbkeep", "dbkeep-pool"];
+const OURS: [&str; 2] = ["Database", "dbkeep-pool"];
 
 /// A server and who asks it.
 struct Case {

@@ -10,7 +10,7 @@ pub const QUERY: &str = "SELECT id, name FROM points WHERE id = $1";
 
 pub fn subjects() -> Vec<Subject> {
     vec![
-        subject("dbkeep", |url| async move { whole::Ours::open(&url, QUERY).await }),
+        subject("Database", |url| async move { whole::Ours::open(&url, QUERY).await }),
         subject("dbkeep-pool", |url| async { Borrowing(pools::dbkeep::pool(Postgres(url), SIZE)) }),
         subject("deadpool", |url| async { Borrowing(pools::deadpool::pool(Postgres(url), SIZE)) }),
         subject("bb8", |url| async { Borrowing(pools::bb8::pool(Postgres(url), SIZE).await) }),

@@ -42,8 +42,9 @@ pub struct Round {
     pub trips: f64,
 }
 
-/// Operations of each task before the round, in which every connection is opened and prepares its statement.
-const BEFORE: u32 = 25;
+/// Operations of each task before the round, in which every connection is opened and prepares its statement: enough also for
+/// pools that do not open all at once.
+const BEFORE: u32 = 100;
 /// Operations of each task in the round.
 const EACH: u32 = 150;
 
