@@ -76,6 +76,7 @@ impl Connection {
             || self.standing.depth > 0
             || self.standing.abandoned.is_some()
             || self.driver.transaction_state() != TransactionState::Idle
+            || self.driver.is_altered()
         {
             Condition::Dirty
         } else {

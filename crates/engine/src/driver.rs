@@ -45,6 +45,11 @@ pub trait Driver: Send + Sync {
     /// Whether a transaction is open, from the server's last answer; no round trip.
     fn transaction_state(&self) -> TransactionState;
 
+    /// Whether something ran that may have changed the session for its next user: settings, temporary tables, locks that it
+    /// holds. From the server's answers where they tell, otherwise from the statements; no round trip. A
+    /// [`reset`](Driver::reset) ends it.
+    fn is_altered(&self) -> bool;
+
     /// Whether the link is known to be gone; no round trip.
     fn is_closed(&self) -> bool;
 

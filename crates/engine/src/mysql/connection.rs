@@ -1,5 +1,6 @@
 //! One connection to MySQL or MariaDB.
 
+use super::altering::alters_session;
 use super::dialect::{Flavor, MySqlDialect};
 use super::link::{Greeting, Link, Next};
 use super::session::Session;
@@ -24,6 +25,8 @@ pub(super) struct MySqlConnection {
     numbers: (u16, u16, u16),
     around: Surroundings,
     database: String,
+    /// Something ran that may have changed the session.
+    altered: bool,
 }
 
 impl MySqlConnection {
@@ -44,6 +47,7 @@ impl MySqlConnection {
             numbers,
             around,
             database: options.database.clone(),
+            altered: false,
         })
     }
 
@@ -102,21 +106,28 @@ impl Driver for MySqlConnection {
         self.link.transaction()
     }
 
+    fn is_altered(&self) -> bool {
+        self.altered
+    }
+
     fn is_closed(&self) -> bool {
         self.link.is_gone()
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
+        self.altered |= alters_session(sql);
         let request = Request::new(sql, params, &self.around)?;
         self.link.run(move |conn| request.execute(conn).boxed()).await
     }
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.altered |= alters_session(sql);
         let request = Request::new(sql, params, &self.around)?;
         self.link.run(move |conn| request.query(conn).boxed()).await
     }
 
     async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
+        self.altered |= alters_session(sql);
         let request = Request::new(sql, params, &self.around)?;
         let started = async move |conn: &mut mysql_async::Conn| {
             request.start(conn).await.map(|(shape, wire, leftover)| (shape, Some((wire, leftover))))
@@ -135,6 +146,7 @@ impl Driver for MySqlConnection {
     }
 
     async fn script(&mut self, sql: &str) -> Result<()> {
+        self.altered |= alters_session(sql);
         let (sql, lexicon, longest) = (sql.to_owned(), self.dialect().lexicon(), self.around.longest_packet);
         self.link.run(move |conn| async move { statement::script(conn, &sql, &lexicon, longest).await }.boxed()).await
     }
@@ -164,7 +176,9 @@ impl Driver for MySqlConnection {
             }
             statement::text(conn, &sql).await
         };
-        self.link.run(move |conn| async move { work(conn).await }.boxed()).await
+        self.link.run(move |conn| async move { work(conn).await }.boxed()).await?;
+        self.altered = false;
+        Ok(())
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {

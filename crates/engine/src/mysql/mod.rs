@@ -1,5 +1,6 @@
 //! MySQL, with MariaDB as a flavor of it, over mysql_async.
 
+mod altering;
 mod beside;
 mod bulk;
 mod catalog;

@@ -24,6 +24,8 @@ pub(super) struct PostgresConnection {
     server: ServerInfo,
     dialect: Arc<PostgresDialect>,
     cache: Cache,
+    /// Something ran that may have changed the session.
+    altered: bool,
 }
 
 impl PostgresConnection {
@@ -45,7 +47,7 @@ impl PostgresConnection {
             survives_cancellation: true,
         };
         let server = ServerInfo { engine: "postgres", product: "PostgreSQL", version, capabilities };
-        Ok(Self { link, server, dialect, cache: Cache::new(options.statement_cache) })
+        Ok(Self { link, server, dialect, cache: Cache::new(options.statement_cache), altered: false })
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -65,7 +67,12 @@ impl PostgresConnection {
         verb::refuse(sql)?;
         let outcome = self.link.client().prepare(sql).await;
         let prepared = Prepared::new(self.link.landed(outcome).await?)?;
-        self.cache.put(sql, &prepared);
+        // What changes the session is looked at each time.
+        if verb::alters_session(sql) {
+            self.altered = true;
+        } else {
+            self.cache.put(sql, &prepared);
+        }
         Ok((prepared, false))
     }
 
@@ -156,6 +163,10 @@ impl Driver for PostgresConnection {
         self.link.watch().transaction_state()
     }
 
+    fn is_altered(&self) -> bool {
+        self.altered
+    }
+
     fn is_closed(&self) -> bool {
         self.link.is_closed()
     }
@@ -226,6 +237,7 @@ impl Driver for PostgresConnection {
     }
 
     async fn script(&mut self, sql: &str) -> Result<()> {
+        self.altered |= verb::alters_session(sql);
         let outcome = super::script::run(&self.link, self.dialect.lexicon(), sql).await;
         // It may have changed the schema under the prepared statements.
         self.cache.clear();
@@ -266,6 +278,7 @@ impl Driver for PostgresConnection {
         );
         self.link.batch(&script).await?;
         self.link.take_warnings();
+        self.altered = false;
         Ok(())
     }
 

@@ -16,6 +16,41 @@ pub(super) fn changes_schema(sql: &str) -> bool {
         || is(&"set") && sql.to_ascii_lowercase().contains("search_path")
 }
 
+/// Whether a text, of one statement or of several, may leave something in the session for its next user: settings, temporary
+/// tables, prepared statements, cursors, locks, channels listened to. The server's answer does not tell. What a function does inside
+/// is not seen.
+pub(super) fn alters_session(sql: &str) -> bool {
+    // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
+    sql.split(';').any(alters)
+}
+
+fn alters(statement: &str) -> bool {
+    let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let mut words = (Words { rest: statement, depth: 0 }).map(|(word, _)| word);
+    let first = words.next().unwrap_or_default();
+    if is(first, &["set"]) {
+        return words.next().is_none_or(|second| !is(second, &["local", "transaction", "constraints"]));
+    }
+    if is(first, &["create"]) {
+        return words.take(4).any(|word| is(word, &["temp", "temporary"]));
+    }
+    if is(first, &["select", "with", "values", "table"]) {
+        const FUNCTIONS: [&str; 5] = [
+            "set_config",
+            "pg_advisory_lock",
+            "pg_advisory_lock_shared",
+            "pg_try_advisory_lock",
+            "pg_try_advisory_lock_shared",
+        ];
+        let mut before = first;
+        return words.any(|word| {
+            let is_into = is(std::mem::replace(&mut before, word), &["into"]);
+            is(word, &FUNCTIONS) || is_into && is(word, &["temp", "temporary"])
+        });
+    }
+    is(first, &["reset", "listen", "load", "prepare", "declare", "do"])
+}
+
 /// Refuses what the server would answer in a way no statement can take.
 ///
 /// # Errors
@@ -121,6 +156,41 @@ fn past_comment(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_in_the_session_is_seen() {
+        for sql in [
+            "SET statement_timeout = 1",
+            "set session time zone 'UTC'",
+            "RESET ALL",
+            "LISTEN a",
+            "CREATE TEMP TABLE t (a int)",
+            "create or replace temporary view v AS SELECT 1",
+            "CREATE UNLOGGED TABLE t (a int); CREATE LOCAL TEMP TABLE u (a int)",
+            "SELECT 1 INTO TEMP t",
+            "SELECT pg_catalog.set_config('work_mem', '1MB', false)",
+            "WITH a AS (SELECT 1) SELECT pg_advisory_lock(1)",
+            "PREPARE a AS SELECT 1",
+            "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+            "DO $$ BEGIN PERFORM 1; END $$",
+            "-- first\n/* second */ SET a.b = 'c'",
+        ] {
+            assert!(alters_session(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT 1",
+            "SELECT 'SET', \"set_config\" FROM t",
+            "UPDATE t SET a = 1",
+            "SET LOCAL work_mem = '1MB'",
+            "SET TRANSACTION READ ONLY",
+            "CREATE TABLE temp_of_day (a int)",
+            "SELECT pg_advisory_xact_lock(1)",
+            "CALL p()",
+            "",
+        ] {
+            assert!(!alters_session(sql), "{sql}");
+        }
+    }
 
     #[test]
     fn the_main_verb_is_found_behind_comments_and_common_tables() {

@@ -2,6 +2,7 @@
 
 use super::place::{Runner, detached};
 use super::session::Session;
+use super::text::alters_session;
 use super::{SqliteDialect, catalog, open, probe, stream};
 use crate::{
     Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Measurement, Result, Role, Row, RowStream,
@@ -18,6 +19,8 @@ pub(super) struct SqliteConnection {
     server: ServerInfo,
     dialect: Arc<dyn Dialect>,
     read_only: bool,
+    /// Something ran that may have changed the session.
+    altered: bool,
 }
 
 impl SqliteConnection {
@@ -30,7 +33,7 @@ impl SqliteConnection {
         server.capabilities.single_writer = session.file.is_some() && (reader || !session.read_only);
         let version = &server.version;
         let dialect = Arc::new(SqliteDialect::new((version.major, version.minor, version.patch)));
-        Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect })
+        Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect, altered: false })
     }
 }
 
@@ -70,23 +73,31 @@ impl Driver for SqliteConnection {
         self.runner.state
     }
 
+    fn is_altered(&self) -> bool {
+        self.altered
+    }
+
     fn is_closed(&self) -> bool {
         self.runner.is_lost()
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Executed> {
+        self.altered |= alters_session(sql);
         self.runner.statement(sql, params, Session::execute).await
     }
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.altered |= alters_session(sql);
         self.runner.statement(sql, params, Session::query).await
     }
 
     async fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> Result<RowStream<'c>> {
+        self.altered |= alters_session(sql);
         stream::start(&mut self.runner, sql, params).await
     }
 
     async fn script(&mut self, sql: &str) -> Result<()> {
+        self.altered |= alters_session(sql);
         if super::text::controls_transaction(sql) {
             return self.runner.statement(sql, &[], |session, sql, _| session.script(sql)).await;
         }
@@ -109,11 +120,15 @@ impl Driver for SqliteConnection {
     }
 
     async fn reset(&mut self) -> Result<()> {
-        self.runner.short(Session::reset).await
+        self.runner.short(Session::reset).await?;
+        self.altered = false;
+        Ok(())
     }
 
     async fn try_lock(&mut self, name: &str) -> Result<bool> {
         let name = name.to_owned();
+        // A reset gives it back.
+        self.altered = true;
         self.runner.short(move |session| session.locks.try_lock(&name)).await
     }
 

@@ -55,9 +55,41 @@ pub(super) fn looks_read_only(sql: &str) -> bool {
     is_one_of(first_word(sql), &["SELECT", "WITH", "VALUES", "EXPLAIN"])
 }
 
-/// Whether it may change the session itself: settings, attached databases, temporary tables.
+/// Whether a text, of one statement or of several, may change the session itself: settings, attached databases, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
-    is_one_of(first_word(sql), &["PRAGMA", "ATTACH", "DETACH", "CREATE", ""])
+    // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
+    sql.split(';').any(|statement| {
+        let word = first_word(statement);
+        match () {
+            () if is_one_of(word, &["PRAGMA"]) => sets(statement),
+            () if is_one_of(word, &["CREATE"]) => statement.to_ascii_lowercase().contains("temp"),
+            () => is_one_of(word, &["ATTACH", "DETACH"]),
+        }
+    })
+}
+
+/// Whether a PRAGMA sets something, rather than tells it.
+fn sets(pragma: &str) -> bool {
+    const TELL: [&str; 12] = [
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "foreign_key_check",
+        "integrity_check",
+        "quick_check",
+        "wal_checkpoint",
+        "optimize",
+    ];
+    let (name, value) = match pragma.find(['=', '(']) {
+        Some(at) => (&pragma[..at], &pragma[at..]),
+        None => return false,
+    };
+    let name = name.trim_end().rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    value.starts_with('=') || !is_one_of(name, &TELL)
 }
 
 #[cfg(test)]
@@ -71,6 +103,29 @@ mod tests {
         assert_eq!(first_word("(SELECT 1)"), "");
         assert!(is_empty(" ; -- nothing\n;"));
         assert!(!is_empty("SELECT 1"));
+    }
+
+    #[test]
+    fn what_stays_in_the_session_is_seen() {
+        for sql in [
+            "PRAGMA foreign_keys = OFF",
+            "pragma main.foreign_keys(0)",
+            "ATTACH 'a' AS b",
+            "CREATE TEMP TABLE t (a)",
+            "SELECT 1; PRAGMA query_only=1",
+        ] {
+            assert!(alters_session(sql), "{sql}");
+        }
+        for sql in [
+            "PRAGMA foreign_keys",
+            "PRAGMA table_info('a')",
+            "PRAGMA main.table_info(a)",
+            "SELECT 1",
+            "",
+            "CREATE TABLE t (a)",
+        ] {
+            assert!(!alters_session(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -139,6 +139,10 @@ impl Driver for Fake {
         }
     }
 
+    fn is_altered(&self) -> bool {
+        false
+    }
+
     fn is_closed(&self) -> bool {
         false
     }

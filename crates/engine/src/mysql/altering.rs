@@ -1,0 +1,120 @@
+//! Which statements may leave something in the session for its next user?
+//!
+//! The server could say so itself (`session_track_state_change`), but the driver does not ask it to
+//! (<https://dev.mysql.com/doc/refman/8.4/en/session-state-tracking.html>), so the text is looked at. What a procedure changes is not
+//! seen.
+
+/// Whether a text, of one statement or of several, may change the session: variables, the database in use, locks, temporary tables.
+pub(super) fn alters_session(sql: &str) -> bool {
+    // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
+    sql.split(';').any(alters)
+}
+
+fn alters(statement: &str) -> bool {
+    let mut words = Words(statement);
+    let first = words.next().unwrap_or_default();
+    let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    if is(first, &["SELECT", "DO", "WITH", "VALUES", "TABLE"]) {
+        return reads_and_alters(statement);
+    }
+    match words.next() {
+        Some(second) if is(first, &["SET"]) => {
+            !is(second, &["GLOBAL", "PERSIST", "PERSIST_ONLY", "STATEMENT", "PASSWORD", "DEFAULT"])
+        }
+        Some(second) if is(first, &["CREATE", "DROP"]) => {
+            is(second, &["TEMPORARY"])
+                || is(second, &["OR"]) && words.nth(1).is_some_and(|word| is(word, &["TEMPORARY"]))
+        }
+        _ => is(first, &["SET", "USE", "PREPARE", "DEALLOCATE", "LOCK", "FLUSH", "HANDLER", "XA"]),
+    }
+}
+
+/// A named lock, or a variable that is set on the way.
+fn reads_and_alters(statement: &str) -> bool {
+    let has = |wanted: &str| {
+        statement.as_bytes().windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    statement.contains(":=") || statement.contains('@') && has("INTO") || statement.contains('(') && has("GET_LOCK")
+}
+
+/// The words at the beginning of a statement, up to the first thing that is no word. Comments that the server executes count as
+/// text.
+struct Words<'s>(&'s str);
+
+impl<'s> Iterator for Words<'s> {
+    type Item = &'s str;
+
+    fn next(&mut self) -> Option<&'s str> {
+        loop {
+            self.0 = self.0.trim_start();
+            if let Some(rest) = self.0.strip_prefix("/*!").or_else(|| self.0.strip_prefix("/*M!")) {
+                self.0 = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            } else if let Some(rest) = self.0.strip_prefix("/*") {
+                self.0 = rest.find("*/").map_or("", |end| &rest[end + 2..]);
+            } else if self.0.starts_with("--") || self.0.starts_with('#') {
+                self.0 = self.0.find('\n').map_or("", |end| &self.0[end + 1..]);
+            } else if let Some(rest) = self.0.strip_prefix('@') {
+                // A variable is a word, too.
+                self.0 = rest;
+            } else {
+                break;
+            }
+        }
+        let end = self.0.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.0.len());
+        let (word, rest) = self.0.split_at(end);
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_in_the_session_is_seen() {
+        for sql in [
+            "SET @a = 1",
+            "set sql_mode = ''",
+            "SET SESSION sort_buffer_size = 1",
+            "SET NAMES latin1",
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+            "USE other",
+            "CREATE TEMPORARY TABLE t (a INT)",
+            "CREATE OR REPLACE TEMPORARY TABLE t (a INT)",
+            "LOCK TABLES t WRITE",
+            "FLUSH TABLES WITH READ LOCK",
+            "PREPARE s FROM 'SELECT 1'",
+            "SELECT GET_LOCK('a', 0)",
+            "select get_lock('a', 0)",
+            "SELECT @a := 1",
+            "SELECT 1 INTO @a",
+            "INSERT INTO t VALUES (1); SET @a = 1",
+            "-- first\n# second\n/* third */ SET @a = 1",
+            "/*!40101 SET NAMES utf8 */",
+        ] {
+            assert!(alters_session(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_is_left_alone() {
+        for sql in [
+            "SELECT 1",
+            "SELECT @a, @@version",
+            "INSERT INTO t VALUES ('SET')",
+            "UPDATE t SET a = 1",
+            "SET GLOBAL max_connections = 10",
+            "SET STATEMENT max_statement_time = 1 FOR SELECT 1",
+            "CREATE TABLE t (a INT)",
+            "CREATE OR REPLACE TABLE t (a INT)",
+            "DROP TABLE t",
+            "CALL p()",
+            "",
+            ";;",
+            "BEGIN",
+        ] {
+            assert!(!alters_session(sql), "{sql}");
+        }
+    }
+}
