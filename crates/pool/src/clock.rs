@@ -24,7 +24,13 @@ impl Moment {
     /// The time from `earlier` to here; none if it is later.
     #[inline]
     pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos_since(earlier))
+    }
+
+    /// The same in nanoseconds, for where each of them counts.
+    #[inline]
+    pub(crate) fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {

@@ -9,9 +9,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::shelf::{Apart, Held, Loan, Shelf};
+use crate::shelf::{Apart, Held, Loan, Shelf, Wait};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::times::Times;
 
 /// Where the queue and the shelf are.
 #[derive(Debug)]
@@ -40,8 +39,6 @@ pub(crate) struct Queue<W> {
     /// When the housekeeper comes next, if nobody wakes it.
     planned: Option<Moment>,
     pub(crate) cancelled: u64,
-    /// How long those waited who were served.
-    pub(crate) waits: Times,
 }
 
 /// A caller in the queue.
@@ -119,7 +116,6 @@ impl<C, W> Front<C, W> {
             patience,
             planned: None,
             cancelled: 0,
-            waits: Times::default(),
         };
         Self { shelf: Shelf::new(validate_after), queue: Apart(Mutex::new(queue)) }
     }
@@ -154,25 +150,27 @@ impl<C, W> Front<C, W> {
             self.shelf.is_stale(&card, now)
         };
         let next = if doubtful { None } else { self.next(held.card.epoch, now) };
-        let Some((waiter, next)) = next else { return Err(held) };
+        let Some((waiter, wait, next)) = next else { return Err(held) };
         let ended = self.shelf.end(&mut held, proven, now);
-        self.shelf.begin(&mut held, next);
-        Ok(PassedOn { waiter, held, waited: next.waited, ended })
+        self.shelf.begin_after(wait, &mut held, next);
+        Ok(PassedOn { waiter, held, waited: wait.time, ended })
     }
 
-    /// The first in the queue, for a connection of this epoch; and the loan it is then lent by.
-    pub(crate) fn next(&self, epoch: u64, now: Moment) -> Option<(W, Loan)> {
-        let mut queue = self.queue();
-        if queue.watched || queue.epoch != epoch {
-            return None;
-        }
-        let Waiter { id, handle, since, location, timed, .. } = queue.waiters.pop_front()?;
-        let weight = id.weight();
-        let now = if weight > 0 { now.max(Moment::now()) } else { now };
-        let waited = now.saturating_duration_since(since);
-        queue.waits.record_as(waited, weight);
-        queue.tell(&self.shelf);
-        Some((handle, Loan::new(now, timed, location, waited)))
+    /// The first in the queue, for a connection of this epoch; how long it waited, and the loan that begins then.
+    pub(crate) fn next(&self, epoch: u64, now: Moment) -> Option<(W, Wait, Loan)> {
+        let Waiter { id, handle, since, location, timed, .. } = {
+            let mut queue = self.queue();
+            if queue.watched || queue.epoch != epoch {
+                return None;
+            }
+            let first = queue.waiters.pop_front()?;
+            queue.tell(&self.shelf);
+            first
+        };
+        let stands_for = id.weight();
+        let now = if stands_for > 0 { now.max(Moment::now()) } else { now };
+        let wait = Wait { time: now.saturating_duration_since(since), stands_for };
+        Some((handle, wait, Loan::new(now, timed, location)))
     }
 
     /// Takes a caller who has gone away out of the queue. `None`: it is no longer there, so something is on its way to it.

@@ -61,7 +61,8 @@ impl Card {
 pub(crate) struct Loan {
     pub(crate) since: Moment,
     pub(crate) location: &'static Location<'static>,
-    pub(crate) waited: Duration,
+    /// In nanoseconds.
+    waited: u64,
     /// Whether it has been reported as leaked.
     pub(crate) leaked: bool,
     /// Whether its beginning is known exactly, so that its length is worth to be counted.
@@ -70,9 +71,17 @@ pub(crate) struct Loan {
 
 impl Loan {
     /// `exact`: whether `since` is; where it is not, one loan in eight finds out for itself.
-    pub(crate) fn new(since: Moment, exact: bool, location: &'static Location<'static>, waited: Duration) -> Self {
-        Self { since, location, waited, leaked: false, exact }
+    #[inline]
+    pub(crate) fn new(since: Moment, exact: bool, location: &'static Location<'static>) -> Self {
+        Self { since, location, waited: 0, leaked: false, exact }
     }
+}
+
+/// How long somebody waited, and how many callers that stands for in the counts of single times; 0: another's stands for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) time: Duration,
+    pub(crate) stands_for: u64,
 }
 
 /// One loan in so many is timed exactly, beginning with the first of a connection.
@@ -169,6 +178,8 @@ struct Notes {
     waited: Count,
     used: Count,
     held: Mutex<HeldTimes>,
+    /// How long those waited who did.
+    waits: Mutex<Times>,
 }
 
 #[inline]
@@ -188,6 +199,10 @@ fn nanos(time: Duration) -> u64 {
 impl Notes {
     fn held(&self) -> MutexGuard<'_, HeldTimes> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Times> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn loan(&self) -> Option<(Moment, &'static Location<'static>)> {
@@ -210,9 +225,6 @@ impl<C> Place<C> {
         if held.card.uses == 0 {
             add(&notes.acquired_new, 1);
         }
-        if !loan.waited.is_zero() {
-            add(&notes.waited, nanos(loan.waited));
-        }
         held.card.uses += 1;
         notes.location.store(Some(loan.location));
         notes.lent_since.store(loan.since.number(), Ordering::Release);
@@ -225,13 +237,13 @@ impl<C> Place<C> {
         notes.lent_since.store(0, Ordering::Relaxed);
         loan.leaked = notes.leaked.load(Ordering::Relaxed) == loan.since.number();
         let length = if loan.exact {
-            let length = now.max(Moment::now()).saturating_duration_since(loan.since);
-            notes.held().record(loan.location, length);
+            let length = now.max(Moment::now()).nanos_since(loan.since);
+            notes.held().record(loan.location, Duration::from_nanos(length));
             length
         } else {
-            now.saturating_duration_since(loan.since)
+            now.nanos_since(loan.since)
         };
-        add(&notes.used, nanos(length));
+        add(&notes.used, length);
         held.prove(proven);
         loan
     }
@@ -317,8 +329,7 @@ impl<C> Shelf<C> {
 
     /// Whether a connection has to be checked before it is lent.
     pub(crate) fn is_stale(&self, card: &Card, now: Moment) -> bool {
-        let age = now.saturating_duration_since(card.proven_at);
-        nanos(age) > self.validate_after.load(Ordering::Relaxed)
+        now.nanos_since(card.proven_at) > self.validate_after.load(Ordering::Relaxed)
             || card.proven_at.number() < self.doubted_at.load(Ordering::Relaxed)
     }
 
@@ -339,7 +350,7 @@ impl<C> Shelf<C> {
             self.put(held);
             return None;
         }
-        self.begin(&mut held, Loan::new(now, exact, location, Duration::ZERO));
+        self.begin(&mut held, Loan::new(now, exact, location));
         Some(held)
     }
 
@@ -427,6 +438,17 @@ impl<C> Shelf<C> {
         self.place(held.seat.0).begin(held, loan);
     }
 
+    /// Begins the loan of somebody who waited for it.
+    pub(crate) fn begin_after(&self, wait: Wait, held: &mut Held<C>, mut loan: Loan) {
+        let notes = &self.place(held.seat.0).notes;
+        loan.waited = nanos(wait.time);
+        add(&notes.waited, loan.waited);
+        if wait.stands_for > 0 {
+            notes.waits().record_as(wait.time, wait.stands_for);
+        }
+        self.begin(held, loan);
+    }
+
     /// Ends a loan: the connection is in the ledger's hands. `proven`: when it last worked, if its borrower used it.
     pub(crate) fn end(&self, held: &mut Held<C>, proven: Option<Moment>, now: Moment) -> Loan {
         self.place(held.seat.0).end(held, proven, now)
@@ -442,7 +464,7 @@ impl<C> Shelf<C> {
             if held.card.uses == 0 {
                 subtract(&notes.acquired_new, 1);
             }
-            subtract(&notes.waited, nanos(loan.waited));
+            subtract(&notes.waited, loan.waited);
         }
     }
 
@@ -485,6 +507,13 @@ impl<C> Shelf<C> {
     pub(crate) fn held_times(&self) -> HeldTimes {
         let mut sum = HeldTimes::default();
         self.notes().for_each(|notes| sum.add(&notes.held()));
+        sum
+    }
+
+    /// How long those waited who did, all places together.
+    pub(crate) fn waits(&self) -> Times {
+        let mut sum = Times::default();
+        self.notes().for_each(|notes| sum.add(&notes.waits()));
         sum
     }
 
@@ -558,6 +587,7 @@ impl<C: Clone> Clone for Shelf<C> {
                     waited: copied(&notes.waited),
                     used: copied(&notes.used),
                     held: Mutex::new(notes.held().clone()),
+                    waits: Mutex::new(notes.waits().clone()),
                 };
                 Place { below: AtomicU32::new(place.below.load(Ordering::Relaxed)), resting, notes }
             };

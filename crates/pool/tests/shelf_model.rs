@@ -60,6 +60,10 @@ mod clock {
             (number > 0).then_some(Self(number))
         }
 
+        pub(crate) fn nanos_since(self, earlier: Self) -> u64 {
+            self.0.saturating_sub(earlier.0)
+        }
+
         pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
             Duration::from_nanos(self.0.saturating_sub(earlier.0))
         }
@@ -246,7 +250,7 @@ fn pass(front: &Front<usize, u32>, held: Box<Held<usize>>) -> Result<Option<u32>
         Back::Rests(_) => Ok(None),
         Back::AskLedger(held) => front.pass_on(held, None, NOW).map(|passed| Some(passed.waiter)),
         Back::Overtaken(mut held, _) => {
-            front.shelf.begin(&mut held, shelf::Loan::new(NOW, true, Location::caller(), Duration::ZERO));
+            front.shelf.begin(&mut held, shelf::Loan::new(NOW, true, Location::caller()));
             Err(held)
         }
     }

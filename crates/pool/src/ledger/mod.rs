@@ -21,7 +21,6 @@ mod upkeep;
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(crate) use self::report::Snapshot;
 use self::sizing::{Reading, Sizing};
@@ -232,7 +231,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
                 self.front.shelf.put(held);
                 return None;
             }
-            self.front.shelf.begin(&mut held, Loan::new(now, true, location, Duration::ZERO));
+            self.front.shelf.begin(&mut held, Loan::new(now, true, location));
             return Some(held);
         }
         None

@@ -27,9 +27,9 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
         self.slots.turn(&held.seat, Phase::Live);
         self.arrange();
-        if let Some((waiter, loan)) = self.front.next(held.card.epoch, now) {
-            self.front.shelf.begin(&mut held, loan);
-            tasks.push(Task::Deliver { waiter, held, waited: loan.waited });
+        if let Some((waiter, wait, loan)) = self.front.next(held.card.epoch, now) {
+            self.front.shelf.begin_after(wait, &mut held, loan);
+            tasks.push(Task::Deliver { waiter, held, waited: wait.time });
             return;
         }
         // It aged while it was lent, when the housekeeper could do nothing about it.

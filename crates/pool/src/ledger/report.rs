@@ -85,7 +85,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     pub(crate) fn times(&self) -> PoolTimes {
         let HeldTimes { all: held, mut sites } = self.front.shelf.held_times();
         sites.sort_by_key(|site| (std::cmp::Reverse(site.held.total()), position_of(site.location)));
-        let mut wait = self.front.queue().waits.clone();
+        let mut wait = self.front.shelf.waits();
         // Who took what rested did not wait.
         wait.record_none(self.front.shelf.use_counts().acquired.saturating_sub(wait.count()));
         PoolTimes { wait, open: self.counters.opens.clone(), held, call_sites: sites }
