@@ -31,11 +31,16 @@ fn alters(statement: &str) -> bool {
 
 /// A named lock, or a variable that is set on the way.
 fn reads_and_alters(statement: &str) -> bool {
-    let has = |wanted: &str| {
-        statement.as_bytes().windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
+    let is_lock = |at: usize| {
+        let before = statement[..at].trim_end().as_bytes();
+        before.len().checked_sub(LOCK.len()).is_some_and(|from| before[from..].eq_ignore_ascii_case(LOCK))
     };
-    statement.contains(":=") || statement.contains('@') && has("INTO") || statement.contains('(') && has("GET_LOCK")
+    let takes_lock = statement.match_indices('(').any(|(at, _)| is_lock(at));
+    takes_lock
+        || statement.contains('@') && (statement.contains(":=") || statement.to_ascii_uppercase().contains("INTO"))
 }
+
+const LOCK: &[u8] = b"GET_LOCK";
 
 /// The words at the beginning of a statement, up to the first thing that is no word. Comments that the server executes count as
 /// text.
@@ -86,7 +91,7 @@ mod tests {
             "FLUSH TABLES WITH READ LOCK",
             "PREPARE s FROM 'SELECT 1'",
             "SELECT GET_LOCK('a', 0)",
-            "select get_lock('a', 0)",
+            "select get_lock ('a', 0)",
             "SELECT @a := 1",
             "SELECT 1 INTO @a",
             "INSERT INTO t VALUES (1); SET @a = 1",
