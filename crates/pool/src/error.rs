@@ -206,8 +206,8 @@ impl<E: Error + 'static> AcquireError<E> {
         }
         let _ = write!(
             text,
-            "\n  connections: {} of {} (idle {}, in use {}, being checked {}, being opened {}), waiting {}",
-            stats.size, stats.max, stats.idle, stats.in_use, stats.in_care, stats.opening, stats.waiting
+            "\n  connections: {} of {} (idle {}, in use {}, being checked {}, being opened {}), waiting {}\n  server: {}",
+            stats.size, stats.max, stats.idle, stats.in_use, stats.in_care, stats.opening, stats.waiting, stats.health
         );
         if let (Some(failure), Some(age)) = (failure, self.open_error_age()) {
             let _ = write!(

@@ -296,6 +296,7 @@ async fn the_error_names_who_holds_the_connections() {
             "{error}\n  \
              phase: queue, after 5.0s, 0 ahead in the queue\n  \
              connections: 2 of 2 (idle 0, in use 2, being checked 0, being opened 0), waiting 0\n  \
+             server: up\n  \
              longest held: 25.0s at {file}:{line}, 5.0s at {file}:{later}\n  \
              hint: look at the borrowers that hold a connection longest, or raise max if the server can take more"
         )
