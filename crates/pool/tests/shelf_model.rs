@@ -7,7 +7,7 @@
 
 #[path = "../src/front.rs"]
 mod front;
-#[path = "../src/shelf.rs"]
+#[path = "../src/shelf/mod.rs"]
 mod shelf;
 #[path = "../src/times.rs"]
 mod times;

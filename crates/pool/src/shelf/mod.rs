@@ -10,148 +10,20 @@
 //! A pool is generic, so its code is compiled into the program that uses it; what is not generic here says `inline` where it is as
 //! small as the call of it.
 
+mod held;
+mod notes;
+
 use std::panic::Location;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64 as Count;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crossbeam_utils::atomic::AtomicCell;
-
+pub(crate) use self::held::{Card, Held, Loan, Seat, Wait};
+pub(crate) use self::notes::{HeldTimes, UseCounts};
+use self::notes::{Notes, nanos};
 use crate::clock::Moment;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, Slot};
-use crate::times::{CallSite, Times};
-
-/// The right to say what becomes of one place. There is exactly one for each place that is neither vacant nor on the shelf; it
-/// is spent by giving it back.
-#[must_use = "a seat that is not given back is a place lost for ever"]
-#[derive(Debug, PartialEq, Eq)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Seat(pub(crate) usize);
-
-/// What is known of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Card {
-    /// The epoch in which opening it began.
-    pub(crate) epoch: u64,
-    pub(crate) opened_at: Moment,
-    /// When it should be replaced.
-    pub(crate) aged_at: Option<Moment>,
-    /// When it is not lent again even if no replacement has come.
-    pub(crate) retired_at: Option<Moment>,
-    /// When it last proved to work.
-    pub(crate) proven_at: Moment,
-    pub(crate) idle_since: Moment,
-    pub(crate) uses: u64,
-}
-
-impl Card {
-    #[inline]
-    pub(crate) fn is_aged(&self, now: Moment) -> bool {
-        self.aged_at.is_some_and(|at| at <= now)
-    }
-
-    #[inline]
-    pub(crate) fn is_retired(&self, now: Moment) -> bool {
-        self.retired_at.is_some_and(|at| at <= now)
-    }
-}
-
-/// Who holds a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Loan {
-    pub(crate) since: Moment,
-    pub(crate) location: &'static Location<'static>,
-    /// In nanoseconds.
-    waited: u64,
-    /// Whether it has been reported as leaked.
-    pub(crate) leaked: bool,
-    /// Whether its beginning is known exactly, so that its length is worth to be counted.
-    exact: bool,
-}
-
-impl Loan {
-    /// `exact`: whether `since` is; where it is not, one loan in eight finds out for itself.
-    #[inline]
-    pub(crate) fn new(since: Moment, exact: bool, location: &'static Location<'static>) -> Self {
-        Self { since, location, waited: 0, leaked: false, exact }
-    }
-}
-
-/// How long somebody waited, and how many callers that stands for in the counts of single times; 0: another's stands for it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
-    pub(crate) time: Duration,
-    pub(crate) stands_for: u64,
-}
-
-/// One loan in so many is timed exactly, beginning with the first of a connection.
-const SAMPLED: u64 = 8;
-
-/// A connection with its seat and its card: what is handed from one to the next.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Held<C> {
-    pub(crate) seat: Seat,
-    pub(crate) connection: C,
-    pub(crate) card: Card,
-    /// While it is lent.
-    loan: Option<Loan>,
-}
-
-impl<C> Held<C> {
-    pub(crate) fn new(seat: Seat, connection: C, card: Card) -> Box<Self> {
-        Box::new(Self { seat, connection, card, loan: None })
-    }
-
-    /// A borrower has used it without a fault, or somebody has checked it.
-    #[inline]
-    pub(crate) fn prove(&mut self, at: Option<Moment>) {
-        if let Some(at) = at {
-            self.card.proven_at = self.card.proven_at.max(at);
-        }
-    }
-}
-
-/// How long loans lasted, in all and by who asked.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct HeldTimes {
-    pub(crate) all: Times,
-    pub(crate) sites: Vec<CallSite>,
-}
-
-impl HeldTimes {
-    fn record(&mut self, location: &'static Location<'static>, time: Duration) {
-        self.all.record(time);
-        self.site(location).record(time);
-    }
-
-    fn site(&mut self, location: &'static Location<'static>) -> &mut Times {
-        let at = match self.sites.iter().position(|site| site.location == location) {
-            Some(at) => at,
-            None => {
-                self.sites.push(CallSite { location, held: Times::default() });
-                self.sites.len() - 1
-            }
-        };
-        &mut self.sites[at].held
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.all.add(&other.all);
-        for site in &other.sites {
-            self.site(site.location).add(&site.held);
-        }
-    }
-}
-
-/// What borrowers have done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UseCounts {
-    pub(crate) acquired: u64,
-    pub(crate) acquired_new: u64,
-    pub(crate) waited: Duration,
-    pub(crate) used: Duration,
-}
+use crate::times::Times;
 
 /// Of its own cache lines: neighbours have other borrowers.
 #[derive(Debug)]
@@ -163,89 +35,9 @@ struct Place<C> {
     notes: Notes,
 }
 
-/// For who looks on. Written only by whoever has the connection, so nothing here need be added to by two at once, and read
-/// without any order: who looks on may see a loan that has just ended.
-#[derive(Debug, Default)]
-struct Notes {
-    /// Since when it is lent, as a [number](Moment::number); 0: it is not.
-    lent_since: Count,
-    location: AtomicCell<Option<&'static Location<'static>>>,
-    /// The `lent_since` of the loan that was reported as leaked.
-    leaked: Count,
-    acquired: Count,
-    acquired_new: Count,
-    /// In nanoseconds.
-    waited: Count,
-    used: Count,
-    held: Mutex<HeldTimes>,
-    /// How long those waited who did.
-    waits: Mutex<Times>,
-}
-
-#[inline]
-fn add(count: &Count, more: u64) {
-    count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
-}
-
-fn subtract(count: &Count, less: u64) {
-    count.store(count.load(Ordering::Relaxed).saturating_sub(less), Ordering::Relaxed);
-}
-
-#[inline]
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Notes {
-    fn held(&self) -> MutexGuard<'_, HeldTimes> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waits(&self) -> MutexGuard<'_, Times> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn loan(&self) -> Option<(Moment, &'static Location<'static>)> {
-        let since = Moment::of_number(self.lent_since.load(Ordering::Acquire))?;
-        Some((since, self.location.load()?))
-    }
-}
-
 impl<C> Place<C> {
     fn new() -> Self {
         Self { below: AtomicU32::new(0), resting: Slot::new(), notes: Notes::default() }
-    }
-
-    fn begin(&self, held: &mut Held<C>, mut loan: Loan) {
-        let notes = &self.notes;
-        if !loan.exact && held.card.uses.is_multiple_of(SAMPLED) {
-            (loan.since, loan.exact) = (Moment::now(), true);
-        }
-        add(&notes.acquired, 1);
-        if held.card.uses == 0 {
-            add(&notes.acquired_new, 1);
-        }
-        held.card.uses += 1;
-        notes.location.store(Some(loan.location));
-        notes.lent_since.store(loan.since.number(), Ordering::Release);
-        held.loan = Some(loan);
-    }
-
-    fn end(&self, held: &mut Held<C>, proven: Option<Moment>, now: Moment) -> Loan {
-        let Some(mut loan) = held.loan.take() else { unreachable!("a lease came back that was none") };
-        let notes = &self.notes;
-        notes.lent_since.store(0, Ordering::Relaxed);
-        loan.leaked = notes.leaked.load(Ordering::Relaxed) == loan.since.number();
-        let length = if loan.exact {
-            let length = now.max(Moment::now()).nanos_since(loan.since);
-            notes.held().record(loan.location, Duration::from_nanos(length));
-            length
-        } else {
-            now.nanos_since(loan.since)
-        };
-        add(&notes.used, length);
-        held.prove(proven);
-        loan
     }
 }
 
@@ -363,7 +155,7 @@ impl<C> Shelf<C> {
         }
         let (number, epoch) = (held.seat.0, held.card.epoch);
         let place = self.place(number);
-        let loan = place.end(&mut held, proven, now);
+        let loan = place.notes.end(&mut held, proven, now);
         held.card.idle_since = now;
         place.resting.put(held);
         loop {
@@ -435,37 +227,22 @@ impl<C> Shelf<C> {
 
     /// Begins a loan of a connection in somebody's hands.
     pub(crate) fn begin(&self, held: &mut Held<C>, loan: Loan) {
-        self.place(held.seat.0).begin(held, loan);
+        self.place(held.seat.0).notes.begin(held, loan);
     }
 
     /// Begins the loan of somebody who waited for it.
-    pub(crate) fn begin_after(&self, wait: Wait, held: &mut Held<C>, mut loan: Loan) {
-        let notes = &self.place(held.seat.0).notes;
-        loan.waited = nanos(wait.time);
-        add(&notes.waited, loan.waited);
-        if wait.stands_for > 0 {
-            notes.waits().record_as(wait.time, wait.stands_for);
-        }
-        self.begin(held, loan);
+    pub(crate) fn begin_after(&self, wait: Wait, held: &mut Held<C>, loan: Loan) {
+        self.place(held.seat.0).notes.begin_after(wait, held, loan);
     }
 
     /// Ends a loan: the connection is in the ledger's hands. `proven`: when it last worked, if its borrower used it.
     pub(crate) fn end(&self, held: &mut Held<C>, proven: Option<Moment>, now: Moment) -> Loan {
-        self.place(held.seat.0).end(held, proven, now)
+        self.place(held.seat.0).notes.end(held, proven, now)
     }
 
     /// Ends a loan that never reached its borrower: as if it had not been.
     pub(crate) fn undo(&self, held: &mut Held<C>) {
-        let notes = &self.place(held.seat.0).notes;
-        if let Some(loan) = held.loan.take() {
-            notes.lent_since.store(0, Ordering::Relaxed);
-            held.card.uses -= 1;
-            subtract(&notes.acquired, 1);
-            if held.card.uses == 0 {
-                subtract(&notes.acquired_new, 1);
-            }
-            subtract(&notes.waited, loan.waited);
-        }
+        self.place(held.seat.0).notes.undo(held);
     }
 
     // ---- who looks on ----------------------------------------------------------------------------------------------
@@ -565,7 +342,6 @@ impl<C> Shelf<C> {
 impl<C: Clone> Clone for Shelf<C> {
     fn clone(&self) -> Self {
         let value = |count: &Count| count.load(Ordering::Relaxed);
-        let copied = |count: &Count| Count::new(value(count));
         let copy = Self::new(Duration::from_nanos(value(&self.validate_after)));
         copy.doubted_at.store(value(&self.doubted_at), Ordering::Relaxed);
         copy.epoch.store(self.epoch(), Ordering::Relaxed);
@@ -577,18 +353,7 @@ impl<C: Clone> Clone for Shelf<C> {
                     resting.put(held.clone());
                     place.resting.put(held);
                 }
-                let notes = &place.notes;
-                let notes = Notes {
-                    lent_since: copied(&notes.lent_since),
-                    location: AtomicCell::new(notes.location.load()),
-                    leaked: copied(&notes.leaked),
-                    acquired: copied(&notes.acquired),
-                    acquired_new: copied(&notes.acquired_new),
-                    waited: copied(&notes.waited),
-                    used: copied(&notes.used),
-                    held: Mutex::new(notes.held().clone()),
-                    waits: Mutex::new(notes.waits().clone()),
-                };
+                let notes = place.notes.clone();
                 Place { below: AtomicU32::new(place.below.load(Ordering::Relaxed)), resting, notes }
             };
             if let Some(places) = places.get() {
