@@ -45,12 +45,17 @@ async fn of_a_server(kind: Kind, left_behind: &[(&str, &str)]) {
     db.close().await;
 }
 
-const MYSQL: [(&str, &str); 5] = [
+const MYSQL: [(&str, &str); 10] = [
     ("SET @a = 'left'", "SELECT CAST(@a AS CHAR)"),
     ("SET SESSION sql_mode = ''", "SELECT @@sql_mode"),
     ("SET time_zone = '+05:00'", "SELECT @@time_zone"),
     ("USE information_schema", "SELECT DATABASE()"),
     ("SELECT GET_LOCK('dbkeep-left', 0)", "SELECT CAST(IS_USED_LOCK('dbkeep-left') = CONNECTION_ID() AS CHAR)"),
+    ("(SELECT ';', GET_LOCK('dbkeep-left', 0))", "SELECT CAST(IS_USED_LOCK('dbkeep-left') = CONNECTION_ID() AS CHAR)"),
+    ("/* first; second */ SET @a = 'left'", "SELECT CAST(@a AS CHAR)"),
+    ("-- first; second\nSET @a = 'left'", "SELECT CAST(@a AS CHAR)"),
+    ("SET @password = 'left'", "SELECT CAST(@password AS CHAR)"),
+    ("SET @default = 'left', SESSION sql_mode = ''", "SELECT @@sql_mode"),
 ];
 
 #[tokio::test]
@@ -74,6 +79,14 @@ async fn what_is_left_in_a_session_of_postgres_is_gone() {
             "SELECT pg_advisory_lock(4711)",
             "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
         ),
+        ("/* first; second */ SET search_path = pg_catalog", "SELECT current_setting('search_path')"),
+        ("SELECT ';', set_config('app.user', 'left', false)", "SELECT current_setting('app.user', true)"),
+        ("SELECT E'\\'', set_config('app.user', 'left', false)", "SELECT current_setting('app.user', true)"),
+        ("CREATE TABLE pg_temp.left_behind (a int)", "SELECT to_regclass('pg_temp.left_behind')::text"),
+        (
+            "EXPLAIN ANALYZE SELECT pg_advisory_lock(4711)",
+            "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
+        ),
         ("LISTEN news", "SELECT string_agg(channel, ',') FROM pg_listening_channels() channel"),
     ];
     of_a_server(Kind::Postgres, &left_behind).await;
@@ -85,6 +98,7 @@ async fn what_is_left_in_a_session_of_sqlite_is_gone() {
     let db = open(&format!("sqlite://{}?mode=rwc", folder.path().join("a.db").display())).await;
     let left_behind = [
         ("PRAGMA recursive_triggers = ON", "SELECT CAST(recursive_triggers AS TEXT) FROM pragma_recursive_triggers"),
+        ("/* a; b */ PRAGMA foreign_keys = OFF", "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys"),
         ("PRAGMA foreign_keys(0)", "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys"),
         ("CREATE TEMP TABLE left_behind (a)", "SELECT group_concat(name) FROM sqlite_temp_schema"),
         ("ATTACH ':memory:' AS other", "SELECT group_concat(name) FROM pragma_database_list"),

@@ -24,6 +24,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod beginnings;
 mod catalog;
 mod connect;
 mod connection;

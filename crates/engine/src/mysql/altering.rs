@@ -4,29 +4,50 @@
 //! (<https://dev.mysql.com/doc/refman/8.4/en/session-state-tracking.html>), so the text is looked at. What a procedure changes is not
 //! seen.
 
+use crate::beginnings::beginnings;
+
 /// Whether a text, of one statement or of several, may change the session: variables, the database in use, locks, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
     // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
-    sql.split(';').any(alters)
+    beginnings(sql).any(alters) || beginnings(sql).any(reads) && reads_and_alters(sql)
+}
+
+fn is(word: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn alters(statement: &str) -> bool {
     let mut words = Words(statement);
     let first = words.next().unwrap_or_default();
-    let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
-    if is(first, &["SELECT", "DO", "WITH", "VALUES", "TABLE"]) {
-        return reads_and_alters(statement);
+    if is(first, &["SET"]) {
+        return sets(words.0);
     }
     match words.next() {
-        Some(second) if is(first, &["SET"]) => {
-            !is(second, &["GLOBAL", "PERSIST", "PERSIST_ONLY", "STATEMENT", "PASSWORD", "DEFAULT"])
-        }
         Some(second) if is(first, &["CREATE", "DROP"]) => {
             is(second, &["TEMPORARY"])
                 || is(second, &["OR"]) && words.nth(1).is_some_and(|word| is(word, &["TEMPORARY"]))
         }
-        _ => is(first, &["SET", "USE", "PREPARE", "DEALLOCATE", "LOCK", "FLUSH", "HANDLER", "XA"]),
+        // MariaDB's block of statements.
+        Some(second) if is(first, &["BEGIN"]) => is(second, &["NOT"]),
+        _ => is(first, &["USE", "PREPARE", "DEALLOCATE", "LOCK", "FLUSH", "HANDLER", "XA"]),
     }
+}
+
+/// Whether SET changes something of the session; `what` is what stands behind the word.
+fn sets(what: &str) -> bool {
+    let first = what.trim_start();
+    // One variable after another, of which only the first is looked at.
+    let is_list = what.split(';').next().unwrap_or_default().contains(',');
+    let is_of_the_user = first.starts_with('@') && !first.starts_with("@@");
+    is_list
+        || is_of_the_user
+        || Words(what)
+            .next()
+            .is_none_or(|word| !is(word, &["GLOBAL", "PERSIST", "PERSIST_ONLY", "STATEMENT", "PASSWORD", "DEFAULT"]))
+}
+
+fn reads(statement: &str) -> bool {
+    Words(statement).next().is_some_and(|word| is(word, &["SELECT", "DO", "WITH", "VALUES", "TABLE"]))
 }
 
 /// A named lock, or a variable that is set on the way.
@@ -58,8 +79,8 @@ impl<'s> Iterator for Words<'s> {
                 self.0 = rest.find("*/").map_or("", |end| &rest[end + 2..]);
             } else if self.0.starts_with("--") || self.0.starts_with('#') {
                 self.0 = self.0.find('\n').map_or("", |end| &self.0[end + 1..]);
-            } else if let Some(rest) = self.0.strip_prefix('@') {
-                // A variable is a word, too.
+            } else if let Some(rest) = self.0.strip_prefix(['@', '(']) {
+                // A variable is a word, too, and what stands in parentheses begins with one.
                 self.0 = rest;
             } else {
                 break;
@@ -97,6 +118,14 @@ mod tests {
             "INSERT INTO t VALUES (1); SET @a = 1",
             "-- first\n# second\n/* third */ SET @a = 1",
             "/*!40101 SET NAMES utf8 */",
+            "/* first; second */ SET @a = 1",
+            "SELECT 1; -- first; second\nSET @a = 1",
+            "SELECT ';', GET_LOCK('a', 0)",
+            "(SELECT GET_LOCK('a', 0))",
+            "SET @password = 1",
+            "SET GLOBAL max_connections = 10, SESSION sql_mode = ''",
+            "SET @@global.max_connections = 10, @@session.sql_mode = ''",
+            "BEGIN NOT ATOMIC SET @a = 1; END",
         ] {
             assert!(alters_session(sql), "{sql}");
         }
@@ -110,6 +139,8 @@ mod tests {
             "INSERT INTO t VALUES ('SET')",
             "UPDATE t SET a = 1",
             "SET GLOBAL max_connections = 10",
+            "SET @@global.max_connections = 10",
+            "SELECT 1 /* first; second */",
             "SET STATEMENT max_statement_time = 1 FOR SELECT 1",
             "CREATE TABLE t (a INT)",
             "CREATE OR REPLACE TABLE t (a INT)",

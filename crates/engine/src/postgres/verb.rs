@@ -1,5 +1,6 @@
 //! What does a statement do, by its main verb? Only where the server's answer does not tell.
 
+use crate::beginnings::beginnings;
 use crate::{Error, ErrorKind, Result};
 
 /// Whether the statement itself, not a part of it, is one that changes rows.
@@ -21,7 +22,7 @@ pub(super) fn changes_schema(sql: &str) -> bool {
 /// is not seen.
 pub(super) fn alters_session(sql: &str) -> bool {
     // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
-    sql.split(';').any(alters)
+    beginnings(sql).any(alters) || calls_what_alters(sql)
 }
 
 fn alters(statement: &str) -> bool {
@@ -32,23 +33,26 @@ fn alters(statement: &str) -> bool {
         return words.next().is_none_or(|second| !is(second, &["local", "transaction", "constraints"]));
     }
     if is(first, &["create"]) {
-        return words.take(4).any(|word| is(word, &["temp", "temporary"]));
-    }
-    if is(first, &["select", "with", "values", "table"]) {
-        const FUNCTIONS: [&str; 5] = [
-            "set_config",
-            "pg_advisory_lock",
-            "pg_advisory_lock_shared",
-            "pg_try_advisory_lock",
-            "pg_try_advisory_lock_shared",
-        ];
-        let mut before = first;
-        return words.any(|word| {
-            let is_into = is(std::mem::replace(&mut before, word), &["into"]);
-            is(word, &FUNCTIONS) || is_into && is(word, &["temp", "temporary"])
-        });
+        return words.take(6).any(|word| is(word, &["temp", "temporary", "pg_temp"]));
     }
     is(first, &["reset", "listen", "load", "prepare", "declare", "do"])
+}
+
+/// A setting or a lock that a statement of any kind makes on the way, or a temporary table it selects into.
+fn calls_what_alters(sql: &str) -> bool {
+    const FUNCTIONS: [&str; 5] = [
+        "set_config",
+        "pg_advisory_lock",
+        "pg_advisory_lock_shared",
+        "pg_try_advisory_lock",
+        "pg_try_advisory_lock_shared",
+    ];
+    let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let mut before = "";
+    (Words { rest: sql, depth: 0 }).any(|(word, _)| {
+        let is_into = is(std::mem::replace(&mut before, word), &["into"]);
+        is(word, &FUNCTIONS) || is_into && is(word, &["temp", "temporary"])
+    })
 }
 
 /// Refuses what the server would answer in a way no statement can take.
@@ -119,7 +123,10 @@ impl<'s> Iterator for Words<'s> {
                 c if c.is_alphabetic() || c == '_' => {
                     let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
                     let (word, rest) = self.rest.split_at(end);
-                    self.rest = rest;
+                    self.rest = match rest.strip_prefix('\'') {
+                        Some(string) if word.eq_ignore_ascii_case("e") => past_escapes(string),
+                        _ => rest,
+                    };
                     return Some((word, self.depth));
                 }
                 _ => after,
@@ -130,6 +137,19 @@ impl<'s> Iterator for Words<'s> {
 
 fn past<'s>(text: &'s str, end: &str) -> &'s str {
     text.find(end).map_or("", |at| &text[at + end.len()..])
+}
+
+/// Past a string in which a backslash takes the next character along.
+fn past_escapes(text: &str) -> &str {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' => break,
+            '\\' => drop(characters.next()),
+            _ => {}
+        }
+    }
+    characters.as_str()
 }
 
 /// Past a comment, which nests; `text` begins with its star.
@@ -174,6 +194,13 @@ mod tests {
             "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
             "DO $$ BEGIN PERFORM 1; END $$",
             "-- first\n/* second */ SET a.b = 'c'",
+            "/* first; second */ SET a.b = 'c'",
+            "SELECT 1; -- first; second\nSET a.b = 'c'",
+            "SELECT ';', set_config('a.b', 'c', false)",
+            "SELECT E'\\'', set_config('a.b', 'c', false)",
+            "UPDATE t SET a = 1 RETURNING set_config('a.b', 'c', false)",
+            "EXPLAIN ANALYZE SELECT pg_advisory_lock(1)",
+            "CREATE TABLE IF NOT EXISTS pg_temp.t (a int)",
         ] {
             assert!(alters_session(sql), "{sql}");
         }
@@ -185,6 +212,8 @@ mod tests {
             "SET TRANSACTION READ ONLY",
             "CREATE TABLE temp_of_day (a int)",
             "SELECT pg_advisory_xact_lock(1)",
+            "SELECT 1 /* first; second */",
+            "SELECT E'a\\'; b', 'c'",
             "CALL p()",
             "",
         ] {

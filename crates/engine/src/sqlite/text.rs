@@ -1,5 +1,7 @@
 //! What the beginning of a statement tells, without parsing it.
 
+use crate::beginnings::beginnings;
+
 /// The first word of a statement, past white space and comments; empty when it begins with something else.
 pub(super) fn first_word(sql: &str) -> &str {
     let start = skip_blank(sql);
@@ -58,11 +60,16 @@ pub(super) fn looks_read_only(sql: &str) -> bool {
 /// Whether a text, of one statement or of several, may change the session itself: settings, attached databases, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
     // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
-    sql.split(';').any(|statement| {
+    beginnings(sql).any(|statement| {
         let word = first_word(statement);
+        let has_temp = |part: &str| part.to_ascii_lowercase().contains("temp");
         match () {
             () if is_one_of(word, &["PRAGMA"]) => sets(statement),
-            () if is_one_of(word, &["CREATE"]) => statement.to_ascii_lowercase().contains("temp"),
+            () if is_one_of(word, &["CREATE"]) => {
+                // A comment in front of it may hold a semicolon.
+                statement.split(';').next().is_some_and(has_temp)
+                    || skip_blank(statement).split_whitespace().take(8).any(has_temp)
+            }
             () => is_one_of(word, &["ATTACH", "DETACH"]),
         }
     })
@@ -113,6 +120,8 @@ mod tests {
             "ATTACH 'a' AS b",
             "CREATE TEMP TABLE t (a)",
             "SELECT 1; PRAGMA query_only=1",
+            "/* first; second */ PRAGMA foreign_keys = OFF",
+            "SELECT 1; -- first; second\nCREATE TEMP TABLE t (a)",
         ] {
             assert!(alters_session(sql), "{sql}");
         }
