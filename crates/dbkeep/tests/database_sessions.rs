@@ -99,6 +99,15 @@ async fn what_is_left_in_a_session_of_sqlite_is_gone() {
     let left_behind = [
         ("PRAGMA recursive_triggers = ON", "SELECT CAST(recursive_triggers AS TEXT) FROM pragma_recursive_triggers"),
         ("/* a; b */ PRAGMA foreign_keys = OFF", "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys"),
+        ("PRAGMA max_page_count = 50", "SELECT CAST(max_page_count AS TEXT) FROM pragma_max_page_count"),
+        ("PRAGMA journal_size_limit = 5", "SELECT CAST(journal_size_limit AS TEXT) FROM pragma_journal_size_limit"),
+        ("PRAGMA secure_delete = ON", "SELECT CAST(secure_delete AS TEXT) FROM pragma_secure_delete"),
+        ("PRAGMA cell_size_check = ON", "SELECT CAST(cell_size_check AS TEXT) FROM pragma_cell_size_check"),
+        (
+            "PRAGMA checkpoint_fullfsync = ON",
+            "SELECT CAST(checkpoint_fullfsync AS TEXT) FROM pragma_checkpoint_fullfsync",
+        ),
+        ("PRAGMA temp_store = MEMORY", "SELECT CAST(temp_store AS TEXT) FROM pragma_temp_store"),
         ("PRAGMA foreign_keys(0)", "SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys"),
         ("CREATE TEMP TABLE left_behind (a)", "SELECT group_concat(name) FROM sqlite_temp_schema"),
         ("ATTACH ':memory:' AS other", "SELECT group_concat(name) FROM pragma_database_list"),

@@ -286,7 +286,16 @@ impl Session {
         for (_, name) in names("SELECT '', name FROM pragma_database_list WHERE name NOT IN ('main', 'temp')")? {
             self.connection.execute_batch(&format!("DETACH \"{}\"", quoted(&name)))?;
         }
-        Ok(())
+        // What nothing but a PRAGMA changes, back to what SQLite has by itself. The temporary storage comes last: changing it
+        // empties it.
+        self.connection.execute_batch(
+            "PRAGMA max_page_count = 4294967294;
+             PRAGMA journal_size_limit = -1;
+             PRAGMA secure_delete = OFF;
+             PRAGMA cell_size_check = OFF;
+             PRAGMA checkpoint_fullfsync = OFF;
+             PRAGMA temp_store = DEFAULT;",
+        )
     }
 
     /// Whether what just failed may be run again with no turn and patience for locks, with nothing done twice.
