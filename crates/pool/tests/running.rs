@@ -236,3 +236,23 @@ async fn observers_hear_of_an_outage_and_of_its_end() {
     use Health::{Down, HalfOpen, Suspect, Up};
     assert_eq!(*told.0.lock().unwrap(), [(Up, Suspect), (Suspect, Down), (Down, HalfOpen), (HalfOpen, Up)]);
 }
+
+/// A pool that works, and was once refused a second connection.
+async fn refused_once(world: &Arc<World>, config: Config, told: &Arc<Told>) -> Pool<Fake> {
+    let pool = Pool::builder(Fake(Arc::clone(world))).config(config).observer(Arc::clone(told) as _).build().unwrap();
+    let lease = pool.acquire().await.unwrap();
+    world.open.set(Step::Fails);
+    assert!(pool.acquire_within(millis(50)).await.unwrap_err().is_timeout());
+    drop(lease);
+    world.open.set(Step::Ok);
+    told.0.lock().unwrap().clear();
+    pool
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_closed_reports_no_outage() {
+    let (world, told) = (World::new(), Arc::new(Told::default()));
+    let pool = refused_once(&world, lazy(2), &told).await;
+    pool.close().await;
+    assert_eq!(*told.0.lock().unwrap(), []);
+}

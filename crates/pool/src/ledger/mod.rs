@@ -151,8 +151,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
         }
     }
 
-    /// How it stood and how it stands, if that is news.
+    /// How it stood and how it stands, if that is news. That a closed pool has no connections says nothing of the other side.
     pub(crate) fn news(&mut self) -> Option<(Health, Health)> {
+        if self.mode == Mode::Closed {
+            return None;
+        }
         let now = self.health();
         let before = std::mem::replace(&mut self.told, now);
         (before != now).then_some((before, now))
