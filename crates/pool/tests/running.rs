@@ -269,3 +269,13 @@ async fn a_pool_whose_last_connection_was_idle_too_long_reports_no_outage() {
     assert_ne!(pool.stats().health, Health::Down, "nothing was tried that could have failed");
     assert!(!told.0.lock().unwrap().iter().any(|(_, now)| *now == Health::Down));
 }
+
+#[tokio::test(start_paused = true)]
+#[ignore = "a failure to open is remembered until another connection is opened; Health::Suspect says: until one proves that it works"]
+async fn a_connection_that_proves_to_work_ends_the_suspicion_after_a_failure_to_open() {
+    let (world, told) = (World::new(), Arc::new(Told::default()));
+    let pool = refused_once(&world, lazy(2), &told).await;
+    pass(seconds(10)).await;
+    drop(pool.acquire().await.unwrap());
+    assert_eq!((world.check.calls(), pool.stats().health), (1, Health::Up));
+}
