@@ -25,7 +25,8 @@ use crate::times::PoolTimes;
 /// Connections that are opened once and lent many times. Cloning gives another handle to the same pool.
 ///
 /// All background work runs on the runtime the pool was created on, which may be of any flavor and needs its timers
-/// enabled. Acquiring and giving back work from any thread and any executor.
+/// enabled. Acquiring and giving back work from any thread and any executor, as long as that runtime is driven: it also keeps the
+/// time limits, so on a runtime of one thread whose `block_on` has returned, who waits is not even told that its time is over.
 ///
 /// When the last handle is dropped the pool closes: idle connections at once, borrowed ones when they come back.
 pub struct Pool<M: Manage> {
