@@ -258,7 +258,6 @@ async fn a_pool_that_is_closed_reports_no_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a failure to open is remembered until another connection is opened, so a pool that rests empty is taken for an outage"]
 async fn a_pool_whose_last_connection_was_idle_too_long_reports_no_outage() {
     let (world, told) = (World::new(), Arc::new(Told::default()));
     let pool = refused_once(&world, lazy(2).idle_timeout(seconds(60)), &told).await;
@@ -271,7 +270,6 @@ async fn a_pool_whose_last_connection_was_idle_too_long_reports_no_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "a failure to open is remembered until another connection is opened; Health::Suspect says: until one proves that it works"]
 async fn a_connection_that_proves_to_work_ends_the_suspicion_after_a_failure_to_open() {
     let (world, told) = (World::new(), Arc::new(Told::default()));
     let pool = refused_once(&world, lazy(2), &told).await;

@@ -9,7 +9,7 @@ use crate::beginnings::beginnings;
 /// Whether a text, of one statement or of several, may change the session: variables, the database in use, locks, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
     // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
-    beginnings(sql).any(alters) || beginnings(sql).any(reads) && reads_and_alters(sql)
+    beginnings(sql).any(alters) || sql.contains(":=") || beginnings(sql).any(reads) && reads_and_alters(sql)
 }
 
 fn is(word: &str, known: &[&str]) -> bool {
@@ -50,15 +50,14 @@ fn reads(statement: &str) -> bool {
     Words(statement).next().is_some_and(|word| is(word, &["SELECT", "DO", "WITH", "VALUES", "TABLE"]))
 }
 
-/// A named lock, or a variable that is set on the way.
+/// A named lock, or a variable that is selected into.
 fn reads_and_alters(statement: &str) -> bool {
     let is_lock = |at: usize| {
         let before = statement[..at].trim_end().as_bytes();
         before.len().checked_sub(LOCK.len()).is_some_and(|from| before[from..].eq_ignore_ascii_case(LOCK))
     };
-    let takes_lock = statement.match_indices('(').any(|(at, _)| is_lock(at));
-    takes_lock
-        || statement.contains('@') && (statement.contains(":=") || statement.to_ascii_uppercase().contains("INTO"))
+    statement.match_indices('(').any(|(at, _)| is_lock(at))
+        || statement.contains('@') && statement.to_ascii_uppercase().contains("INTO")
 }
 
 const LOCK: &[u8] = b"GET_LOCK";
@@ -115,6 +114,7 @@ mod tests {
             "select get_lock ('a', 0)",
             "SELECT @a := 1",
             "SELECT 1 INTO @a",
+            "UPDATE t SET a = (@a := @a + 1)",
             "INSERT INTO t VALUES (1); SET @a = 1",
             "-- first\n# second\n/* third */ SET @a = 1",
             "/*!40101 SET NAMES utf8 */",

@@ -77,10 +77,12 @@ struct Outage<F> {
     /// The last failure; gone once an open succeeds.
     last: Option<F>,
     permanent: bool,
+    /// A connection has proved since that the other side works: what fails is only to open more.
+    excused: bool,
 }
 
 impl<F> Outage<F> {
-    const NONE: Self = Self { failures: 0, retry_at: None, last: None, permanent: false };
+    const NONE: Self = Self { failures: 0, retry_at: None, last: None, permanent: false, excused: false };
 }
 
 /// How far warming up has come.
@@ -143,10 +145,11 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// How it stands with the other side.
     pub(crate) fn health(&self) -> Health {
         let tally = self.slots.tally();
-        match (self.outage.failures, tally.open()) {
-            (1.., 0) if tally.opening > 0 => Health::HalfOpen,
-            (1.., 0) => Health::Down,
-            (0, _) if !self.suspecting => Health::Up,
+        let fails = self.outage.failures > 0 && !self.outage.excused;
+        match (fails, tally.open()) {
+            (true, 0) if tally.opening > 0 => Health::HalfOpen,
+            (true, 0) => Health::Down,
+            (false, _) if !self.suspecting => Health::Up,
             _ => Health::Suspect,
         }
     }
@@ -428,6 +431,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
             retry_at: Some(now + backoff::pause(failures, permanent, awaited, chance)),
             last: Some(failure.clone()),
             permanent,
+            excused: false,
         };
     }
 
@@ -440,6 +444,7 @@ impl<C, W, F: Clone> Ledger<C, W, F> {
     /// A check or a reset succeeded.
     pub(crate) fn healthy(&mut self, mut held: Box<Held<C>>, now: Moment, tasks: &mut Tasks<C, W, F>) {
         self.suspecting = false;
+        self.outage.excused = true;
         held.prove(Some(now));
         match self.slots.at(&held.seat).phase {
             Phase::Resetting { .. } => {
