@@ -165,7 +165,9 @@ impl fmt::Display for Advice {
                 write!(f, "lower max from {now} to {max}, which is all the server has for this pool")?;
             }
             Verdict::Lower => write!(f, "max = {now} can be lowered to {max}")?,
-            Verdict::ServerFull => write!(f, "more than max = {max} would be needed, and the server has no more")?,
+            Verdict::ServerFull => {
+                write!(f, "more than max = {now} would be needed, and the server has room for {max}")?;
+            }
         }
         write!(
             f,

@@ -158,7 +158,9 @@ impl<'t, 's> Table<'t, 's> {
     pub(super) fn is_word(&self, key: &str, word: &str) -> Result<bool> {
         match self.get(key).map(|value| value.get_ref()) {
             Some(DeValue::String(text)) if text == word => Ok(true),
-            Some(DeValue::String(_)) => Err(self.wrong(key, &format!("a whole number or \"{word}\""))),
+            Some(DeValue::String(_)) => {
+                Err(self.complain(key, format_args!("must be a whole number without quotes, or \"{word}\"")))
+            }
             _ => Ok(false),
         }
     }

@@ -118,7 +118,7 @@ fn mistakes_in_the_file_are_shown_with_their_line() {
         ),
         (
             &format!("{app}pool = {{ max = \"ten\" }}"),
-            "dbkeep.toml:3:16: connections.app.pool.max must be a whole number or \"auto\", not string\n| pool = { max = \"ten\" }",
+            "dbkeep.toml:3:16: connections.app.pool.max must be a whole number without quotes, or \"auto\"\n| pool = { max = \"ten\" }",
         ),
         (
             &format!("{app}read = \"x\""),
