@@ -156,7 +156,7 @@ fn upper(at: usize) -> u64 {
 pub struct CallSite {
     /// The place that called `acquire`.
     pub location: &'static Location<'static>,
-    /// How long connections were held that were taken there: of one loan in eight, chosen evenly.
+    /// How long connections were held that were taken there: of one loan in sixteen, chosen evenly.
     pub held: Times,
 }
 
@@ -169,7 +169,7 @@ pub struct PoolTimes {
     pub wait: Times,
     /// Opening a connection, of all that succeeded: `db.client.connection.create_time`.
     pub open: Times,
-    /// From a lease to its return: `db.client.connection.use_time`. Of one loan in eight, chosen evenly; of all where there is
+    /// From a lease to its return: `db.client.connection.use_time`. Of one loan in sixteen, chosen evenly; of all where there is
     /// an observer.
     pub held: Times,
     /// The same by who asked, the longest in sum first.

@@ -54,7 +54,7 @@ pub(crate) struct Loan {
 }
 
 impl Loan {
-    /// `exact`: whether `since` is; where it is not, one loan in eight finds out for itself.
+    /// `exact`: whether `since` is; where it is not, one loan in sixteen finds out for itself.
     #[inline]
     pub(crate) fn new(since: Moment, exact: bool, location: &'static Location<'static>) -> Self {
         Self { since, location, waited: 0, leaked: false, exact }
@@ -69,7 +69,7 @@ pub(crate) struct Wait {
 }
 
 /// One loan in so many is timed exactly, beginning with the first of a connection.
-pub(super) const SAMPLED: u64 = 8;
+pub(super) const SAMPLED: u64 = 16;
 
 /// A connection with its seat and its card: what is handed from one to the next.
 #[derive(Debug)]
