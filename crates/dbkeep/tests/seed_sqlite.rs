@@ -36,7 +36,7 @@ async fn text(connection: &mut Connection, sql: &str) -> String {
     let rows = connection.query(sql, &[]).await.unwrap();
     let cell = |value: &dbkeep::Value| match value {
         dbkeep::Value::Null => "NULL".to_owned(),
-        dbkeep::Value::Text(text) | dbkeep::Value::Json(text) => text.clone(),
+        dbkeep::Value::Text(text) | dbkeep::Value::Json(text) => text.to_string(),
         dbkeep::Value::Int(number) => number.to_string(),
         dbkeep::Value::Decimal(number) => number.to_string(),
         other => format!("{other:?}"),

@@ -495,7 +495,7 @@ mod tests {
     #[test]
     fn an_error_never_repeats_what_the_row_holds() {
         const SECRET: &str = "hunter2";
-        let texts = [Value::Text(SECRET.into()), Value::Json(format!("{SECRET:?}")), Value::Json(SECRET.into())];
+        let texts = [Value::Text(SECRET.into()), Value::Json(format!("{SECRET:?}").into()), Value::Json(SECRET.into())];
         for value in texts {
             let row = sample(&[("c", value)]);
             for error in [
@@ -510,7 +510,7 @@ mod tests {
                 assert!(!shown.contains(SECRET) && !debug.contains(SECRET), "{shown} {debug}");
             }
         }
-        let json = sample(&[("c", Value::Json(format!(r#"{{"a": ["x", {SECRET:?}]}}"#)))]);
+        let json = sample(&[("c", Value::Json(format!(r#"{{"a": ["x", {SECRET:?}]}}"#).into()))]);
         let error = json.decode::<(BTreeMap<String, Vec<u8>>,)>().unwrap_err();
         assert_eq!(error.to_string(), r#"column "c": wanted u8, found text"#);
         let error = sample(&[("role", Value::Text("owner".into()))]).decode::<(Role,)>().unwrap_err();

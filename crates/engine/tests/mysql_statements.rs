@@ -45,7 +45,7 @@ fn options(database: &TestDatabase) -> ConnectOptions {
 }
 
 fn text(digits: &str) -> Value {
-    Value::Text(digits.to_owned())
+    Value::from(digits)
 }
 
 on_both! {
@@ -141,7 +141,7 @@ on_both! {
             ("YEAR", vec![Value::Int(1901), Value::Int(2155)]),
             ("ENUM('a','ü''b')", vec![text("ü'b")]),
             ("SET('x','y','z')", vec![text("x,z"), text("")]),
-            ("JSON", vec![json(r#"{"a": [1, 2.5, "é"]}"#.to_owned())]),
+            ("JSON", vec![json(r#"{"a": [1, 2.5, "é"]}"#.into())]),
         ];
         for (number, (type_name, values)) in cases.iter().enumerate() {
             connection.execute(&format!("CREATE TABLE t{number} (id INT PRIMARY KEY, v {type_name})"), &[]).await.unwrap();

@@ -167,7 +167,7 @@ async fn numerics_keep_every_digit() {
             .query_one("SELECT $1::numeric, $1::numeric::text", std::slice::from_ref(&decimal))
             .await
             .unwrap();
-        assert_eq!(row.values(), [decimal, Value::Text(text.clone())], "{text}");
+        assert_eq!(row.values(), [decimal, Value::from(text.as_str())], "{text}");
     }
 }
 

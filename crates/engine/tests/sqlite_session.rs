@@ -33,7 +33,7 @@ async fn a_new_file_is_its_owners_alone_and_the_session_is_set_up() {
         let row = connection.query_one(&format!("PRAGMA {pragma}"), &[]).await.unwrap();
         let found = match &row.values()[0] {
             Value::Int(number) => number.to_string(),
-            Value::Text(text) => text.clone(),
+            Value::Text(text) => text.to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(found, value, "{pragma}");

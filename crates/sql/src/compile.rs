@@ -43,18 +43,18 @@ pub trait Compile {
 /// Everything that is wrong with a statement, found before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompileError {
-    first: Problem,
-    more: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl CompileError {
-    pub(crate) fn new(first: Problem, more: Vec<Problem>) -> Self {
-        Self { first, more }
+    /// There is at least one problem.
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+        Self { problems }
     }
 
     /// Each thing that is wrong, in the order of the text; there is at least one.
     pub fn problems(&self) -> impl Iterator<Item = &Problem> {
-        std::iter::once(&self.first).chain(&self.more)
+        self.problems.iter()
     }
 
     /// The first clause that the dialect does not know, if that is what is wrong.
@@ -67,7 +67,8 @@ impl CompileError {
 
     /// What to do about the first thing that is wrong.
     pub fn hint(&self) -> &'static str {
-        match &self.first {
+        let Some(first) = self.problems.first() else { return "" };
+        match first {
             Problem::Name(_) => "give the table, column or alias a name that the database takes",
             Problem::Unsupported(unsupported) => unsupported.hint,
             Problem::NoCondition { .. } => "add filter(…), or say all_rows() where all rows are meant",
@@ -80,8 +81,12 @@ impl CompileError {
 
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.first.fmt(f)?;
-        self.more.iter().try_for_each(|problem| write!(f, "; {problem}"))
+        self.problems.iter().enumerate().try_for_each(|(at, problem)| {
+            if at > 0 {
+                f.write_str("; ")?;
+            }
+            problem.fmt(f)
+        })
     }
 }
 
@@ -135,5 +140,40 @@ impl fmt::Display for Problem {
             Problem::Raw { sql, problem } => write!(f, "the raw SQL {sql:?} {problem}"),
             Problem::Invalid { statement, problem } => write!(f, "{statement} {problem}"),
         }
+    }
+}
+
+/// A statement in front of which stands the question how it is run; see [`explain`].
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a plan is made when the statement is run"]
+pub struct Explain<'s, S: ?Sized> {
+    statement: &'s S,
+    analyze: bool,
+}
+
+/// Asks how the engine would run a statement, without running it.
+///
+/// ```
+/// use dbkeep_sql::{Ansi, Compile, explain, select};
+/// assert_eq!(explain(&select().from("users")).compile(&Ansi)?.sql, r#"EXPLAIN SELECT * FROM "users""#);
+/// # Ok::<(), dbkeep_sql::CompileError>(())
+/// ```
+pub fn explain<S: Compile + ?Sized>(statement: &S) -> Explain<'_, S> {
+    Explain { statement, analyze: false }
+}
+
+impl<S: Compile + ?Sized> Explain<'_, S> {
+    /// Runs the statement, what it changes included, and says how it was run and how long that took.
+    pub fn analyze(mut self) -> Self {
+        self.analyze = true;
+        self
+    }
+}
+
+impl<S: Compile + ?Sized> Compile for Explain<'_, S> {
+    fn write_sql(&self, out: &mut SqlWriter<'_>) {
+        let dialect = out.dialect();
+        dialect.write_explain(out, self.analyze);
+        self.statement.write_sql(out);
     }
 }

@@ -1,6 +1,6 @@
 //! From a value to a Rust type, or an exact complaint.
 
-use crate::{Bits, Date, DateTime, Decimal, Interval, Time, Value};
+use crate::{Bits, Date, DateTime, Decimal, Interval, Text, Time, Value};
 use std::fmt;
 use uuid::Uuid;
 
@@ -111,7 +111,8 @@ from_variant! {
     bool, "bool": Value::Bool(v) => Ok(*v), v @ Value::Int(n @ (0 | 1)) => { let _ = v; Ok(*n == 1) }, Value::UInt(n @ (0 | 1)) => Ok(*n == 1);
     f32, "f32": Value::Float(v) => Ok(*v);
     f64, "f64": Value::Double(v) => Ok(*v), Value::Float(v) => Ok((*v).into());
-    String, "text": Value::Text(v) => Ok(v.clone()), Value::Json(v) => Ok(v.clone());
+    String, "text": Value::Text(v) | Value::Json(v) => Ok(v.as_str().to_owned());
+    Text, "text": Value::Text(v) | Value::Json(v) => Ok(v.clone());
     Vec<u8>, "bytes": Value::Bytes(v) => Ok(v.clone());
     Decimal, "decimal": Value::Decimal(v) => Ok(v.clone()), Value::Int(v) => Ok((*v).into()), Value::UInt(v) => Ok((*v).into()), v @ Value::Text(text) => parsed(v, text);
     Date, "date": Value::Date(v) => Ok(*v), v @ Value::Text(text) => parsed(v, text);

@@ -1,9 +1,35 @@
 //! How an engine spells SQL: the standard here, the exceptions in each engine's own folder.
 
 use crate::literal::write_standard_literal;
-use crate::{ColumnType, Conflict, Expr, Ident, Insert, Lock, Order, SqlWriter, Value};
+use crate::{
+    CastType, ColumnType, Conflict, DateNode, DatePart, DateUnit, Expr, Feature, Ident, IndexHint, Insert, JsonNode,
+    JsonQuestion, Lexicon, Lock, NewRow, Order, Path, Search, Select, Spelled, SqlWriter, Unsupported, Value,
+};
 use std::borrow::Cow;
 use std::fmt;
+
+/// How an engine spells the place of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `?`
+    QuestionMark,
+    /// `$1`, `$2`, …
+    DollarNumber,
+}
+
+impl Placeholder {
+    /// Appends the place of parameter `number`, counted from one.
+    #[inline]
+    pub fn write(self, out: &mut String, number: usize) {
+        match self {
+            Placeholder::QuestionMark => out.push('?'),
+            Placeholder::DollarNumber => {
+                out.push('$');
+                out.push_str(itoa::Buffer::new().format(number));
+            }
+        }
+    }
+}
 
 /// How one engine, at one version, spells SQL.
 ///
@@ -22,21 +48,32 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         write_quoted(out, name.as_str(), self.quote());
     }
 
-    /// What keeps this text from being a name here, as in "is longer than 63 bytes".
+    /// What keeps this text from being a name here, as in "is longer than 63 bytes". Not asked of names of up to 63 ASCII letters,
+    /// digits and underscores, which every engine takes.
     fn name_problem(&self, name: &str) -> Option<&'static str> {
         let _ = name;
         None
     }
 
-    /// Appends the placeholder of parameter `number`, counted from one.
+    /// How the place of a parameter is spelled.
+    fn placeholder(&self) -> Placeholder {
+        Placeholder::QuestionMark
+    }
+
+    /// Appends the place of parameter `number`, counted from one.
     fn write_placeholder(&self, out: &mut String, number: usize) {
-        let _ = number;
-        out.push('?');
+        self.placeholder().write(out, number);
     }
 
     /// How many parameters one statement may have.
     fn max_parameters(&self) -> usize {
         65_535
+    }
+
+    /// About how many bytes of values an insert of many rows may have in one statement; a longer row goes alone. Default: a million,
+    /// which every server takes (`max_allowed_packet` was 1 MiB once).
+    fn max_statement_bytes(&self) -> usize {
+        1_000_000
     }
 
     /// How scripts are cut into statements.
@@ -100,26 +137,197 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         out.sql(" DEFAULT VALUES");
     }
 
+    /// Appends the query whose rows are inserted. `has_conflict` tells that what happens to taken keys follows.
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
+        let _ = has_conflict;
+        out.select(query);
+    }
+
     /// Appends, after the rows of an insert, what happens to those whose key is taken.
     fn write_conflict(&self, out: &mut SqlWriter<'_>, insert: &Insert, conflict: &Conflict) {
-        let _ = insert;
+        const EXCLUDED: NewRow = NewRow::Word("excluded");
         out.sql(" ON CONFLICT");
         match conflict {
-            Conflict::Update { keys, columns } => {
+            Conflict::Update { keys, set, filter } => {
                 out.sql(" ");
                 out.names(keys);
-                if columns.is_empty() {
+                if set.is_empty() {
                     return out.sql(" DO NOTHING");
                 }
                 out.sql(" DO UPDATE SET ");
-                out.list(columns, |out, column| {
-                    out.name(column);
-                    out.sql(" = excluded.");
-                    out.name(column);
-                });
+                out.upsert_set(insert.table(), EXCLUDED, set);
+                out.upsert_filter(insert.table(), EXCLUDED, filter);
             }
             Conflict::Ignore => out.sql(" DO NOTHING"),
         }
+    }
+
+    /// Appends a statement that empties a table.
+    fn write_truncate(&self, out: &mut SqlWriter<'_>, table: &Path) {
+        out.sql("TRUNCATE TABLE ");
+        out.path(table);
+    }
+
+    /// Appends what stands in front of a statement to learn how it would be run, or, with `analyze`, how it was run.
+    fn write_explain(&self, out: &mut SqlWriter<'_>, analyze: bool) {
+        out.sql(if analyze { "EXPLAIN ANALYZE " } else { "EXPLAIN " });
+    }
+
+    /// What stands around a query that is a part of another.
+    fn nested_query(&self) -> (&'static str, &'static str) {
+        ("(", ")")
+    }
+
+    /// What stands in front of the rows in a list of rows.
+    fn rows_in_list(&self) -> &'static str {
+        ""
+    }
+
+    /// Appends what the query is told of the indexes of a table.
+    fn write_index_hints(&self, out: &mut SqlWriter<'_>, hints: &[IndexHint]) {
+        let _ = hints;
+        out.unsupported(Unsupported {
+            clause: "index hints",
+            engine: self.engine(),
+            since: None,
+            hint: "the planner chooses by its statistics; bring them up to date",
+        });
+    }
+
+    /// Appends whether two expressions differ, or, not `negated`, are the same, where NULL is a value like any other.
+    fn write_distinct(&self, out: &mut SqlWriter<'_>, one: &Expr, other: &Expr, negated: bool) {
+        out.side(one);
+        out.sql(if negated { " IS DISTINCT FROM " } else { " IS NOT DISTINCT FROM " });
+        out.side(other);
+    }
+
+    /// Appends whether a text matches a pattern whatever the case.
+    fn write_ilike(&self, out: &mut SqlWriter<'_>, text: &Expr, pattern: &Expr, negated: bool) {
+        out.sql("LOWER(");
+        out.expr(text);
+        out.sql(if negated { ") NOT LIKE LOWER(" } else { ") LIKE LOWER(" });
+        out.expr(pattern);
+        out.sql(")");
+    }
+
+    /// The name of a function, with all that follows where it takes no arguments.
+    fn function_name(&self, function: Spelled) -> &'static str {
+        match function {
+            Spelled::CharLength => "CHAR_LENGTH",
+            Spelled::Random => "RANDOM()",
+            Spelled::CurrentDate => "CURRENT_DATE",
+            Spelled::CurrentTimestamp => self.current_timestamp(),
+        }
+    }
+
+    /// Appends texts of rows put together.
+    fn write_string_agg(
+        &self,
+        out: &mut SqlWriter<'_>,
+        text: &Expr,
+        separator: &Expr,
+        distinct: bool,
+        order_by: &[Order],
+    ) {
+        out.sql(if distinct { "STRING_AGG(DISTINCT " } else { "STRING_AGG(" });
+        out.expr(text);
+        out.sql(", ");
+        out.expr(separator);
+        if !order_by.is_empty() {
+            out.sql(" ");
+            out.orders(order_by);
+        }
+        out.sql(")");
+    }
+
+    /// Appends an expression read as another type, as one thing.
+    fn write_cast(&self, out: &mut SqlWriter<'_>, expr: &Expr, to: CastType) {
+        let name = match to {
+            CastType::Integer => Cow::Borrowed("BIGINT"),
+            CastType::Unsigned => "NUMERIC(20, 0)".into(),
+            CastType::Double => "DOUBLE PRECISION".into(),
+            CastType::Decimal(precision, scale) => format!("DECIMAL({precision}, {scale})").into(),
+            CastType::Text => "VARCHAR".into(),
+            CastType::Bytes => "VARBINARY".into(),
+            CastType::Date => "DATE".into(),
+            CastType::Time => "TIME(6)".into(),
+            CastType::DateTime => "TIMESTAMP(6)".into(),
+            CastType::Json => "JSON".into(),
+        };
+        out.cast(expr, &name);
+    }
+
+    /// Appends something asked of a JSON document, as one thing.
+    fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
+        out.sql(match json.question {
+            JsonQuestion::Value => "JSON_QUERY(",
+            JsonQuestion::Text => "JSON_VALUE(",
+            JsonQuestion::Exists => "JSON_EXISTS(",
+            _ => {
+                return out.unsupported(Unsupported {
+                    clause: json.question.name(),
+                    engine: self.engine(),
+                    since: None,
+                    hint: "write it with raw(…)",
+                });
+            }
+        });
+        out.expr(&json.document);
+        out.sql(", ");
+        out.owned_value(Value::Text(json.path.to_string().into()));
+        out.sql(")");
+    }
+
+    /// Appends something asked of dates, as one thing.
+    fn write_date(&self, out: &mut SqlWriter<'_>, date: &DateNode) {
+        match date {
+            DateNode::Add { from, amount, unit, backwards } => {
+                out.sql("(");
+                out.atom(from);
+                out.sql(if *backwards { " - " } else { " + " });
+                out.atom(amount);
+                out.sql(match unit {
+                    DateUnit::Year => " * INTERVAL '1' YEAR)",
+                    DateUnit::Month => " * INTERVAL '1' MONTH)",
+                    DateUnit::Week => " * INTERVAL '7' DAY)",
+                    DateUnit::Day => " * INTERVAL '1' DAY)",
+                    DateUnit::Hour => " * INTERVAL '1' HOUR)",
+                    DateUnit::Minute => " * INTERVAL '1' MINUTE)",
+                    DateUnit::Second => " * INTERVAL '1' SECOND)",
+                });
+            }
+            DateNode::Part(of, part) => {
+                out.sql(match part {
+                    DatePart::Year => "EXTRACT(YEAR FROM ",
+                    DatePart::Month => "EXTRACT(MONTH FROM ",
+                    DatePart::Day => "EXTRACT(DAY FROM ",
+                    DatePart::Weekday => "EXTRACT(ISODOW FROM ",
+                    DatePart::Hour => "EXTRACT(HOUR FROM ",
+                    DatePart::Minute => "EXTRACT(MINUTE FROM ",
+                    DatePart::Second => "EXTRACT(SECOND FROM ",
+                });
+                out.expr(of);
+                out.sql(")");
+            }
+            DateNode::Seconds(from, to) => {
+                out.sql("EXTRACT(EPOCH FROM (");
+                out.atom(to);
+                out.sql(" - ");
+                out.atom(from);
+                out.sql("))");
+            }
+        }
+    }
+
+    /// Appends a search for words, as one thing.
+    fn write_search(&self, out: &mut SqlWriter<'_>, search: &Search) {
+        let _ = search;
+        out.unsupported(Unsupported {
+            clause: "a search for words",
+            engine: self.engine(),
+            since: None,
+            hint: "look for a text with contains(…)",
+        });
     }
 
     /// The type's name in CREATE TABLE.
@@ -132,30 +340,6 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         out.column_type(column_type);
         out.sql(" GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY");
     }
-}
-
-/// What a statement may ask for that not every engine knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Feature {
-    /// INSERT … RETURNING.
-    InsertReturning,
-    /// UPDATE … RETURNING.
-    UpdateReturning,
-    /// DELETE … RETURNING.
-    DeleteReturning,
-    /// What happens to a row whose key is taken, in one statement.
-    Upsert,
-    /// RIGHT JOIN.
-    RightJoin,
-    /// FULL JOIN.
-    FullJoin,
-    /// SELECT … FOR UPDATE and FOR SHARE.
-    RowLocks,
-    /// … NOWAIT.
-    NoWait,
-    /// … SKIP LOCKED.
-    SkipLocked,
 }
 
 /// Appends `text` between two `quote` characters, doubling those inside.
@@ -171,63 +355,3 @@ pub(crate) fn write_quoted(out: &mut String, text: &str, quote: char) {
     out.push_str(rest);
     out.push(quote);
 }
-
-/// What the text of a script may hold besides the standard's tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lexicon {
-    /// A backslash escapes the next character in a string.
-    pub backslash_escapes: bool,
-    /// `$tag$ … $tag$` is a string.
-    pub dollar_quotes: bool,
-    /// `E'…'` is a string with backslash escapes.
-    pub escape_strings: bool,
-    /// `` `name` `` is a quoted name.
-    pub backtick_names: bool,
-    /// `[name]` is a quoted name.
-    pub bracket_names: bool,
-    /// `#` starts a comment.
-    pub hash_comments: bool,
-    /// `--` starts a comment only where white space follows.
-    pub dash_comments_need_space: bool,
-    /// `/* … */` nests.
-    pub nested_comments: bool,
-    /// Client commands such as `DELIMITER ;;` may stand in a script.
-    pub delimiter_command: bool,
-    /// Bodies of triggers, routines and events hold statements between `BEGIN` and `END`.
-    pub compound_bodies: bool,
-    /// Bodies of routines hold statements between `BEGIN ATOMIC` and `END`.
-    pub atomic_bodies: bool,
-    /// `CREATE RULE … DO (…; …)` holds statements in parentheses.
-    pub rule_actions: bool,
-    /// `/*!50003 … */` is code for servers from that version on.
-    pub version_comments: bool,
-    /// A line that starts with a backslash is a command for the client.
-    pub backslash_commands: bool,
-    /// Data follow `COPY … FROM stdin;` up to a line `\.`.
-    pub copy_data: bool,
-}
-
-/// A clause the engine does not know, found before anything is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsupported {
-    /// What was asked for, as SQL spells it.
-    pub clause: &'static str,
-    /// The engine that lacks it.
-    pub engine: &'static str,
-    /// The version that has it, where one has.
-    pub since: Option<&'static str>,
-    /// What to do instead.
-    pub hint: &'static str,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not know {}", self.engine, self.clause)?;
-        match self.since {
-            Some(since) => write!(f, " (known since {since})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Unsupported {}

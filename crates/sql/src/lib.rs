@@ -42,49 +42,51 @@ mod datetime;
 mod decimal;
 mod dialect;
 mod expr;
-mod function;
+mod feature;
 mod ident;
-mod insert;
 mod literal;
-mod order;
 mod path;
+mod query;
 mod schema;
 mod script;
-mod select;
-mod table;
+mod text;
 mod value;
-mod write_expr;
-mod write_statement;
-mod writer;
+mod write;
 
 pub use value::{Bits, Value};
 
 pub use datetime::{Date, DateTime, Interval, ParseDateTimeError, Time};
 pub use decimal::{Decimal, ParseDecimalError};
+pub use text::Text;
 
 pub use convert::{FromValue, FromValueError};
 
 pub use ident::{Ident, IdentError};
 pub use path::{Name, Path};
 
-pub use expr::{ColumnExpr, Comparison, Expr, ParseComparisonError, SelectItem, all, any, col, exists, not, raw, val};
-pub use function::{
-    Case, abs, avg, case, coalesce, count, count_all, count_distinct, current_timestamp, function, lower, max, min,
-    nullif, sum, trim, upper,
+pub use expr::{
+    Bound, Case, CastType, ColumnExpr, Comparison, DateNode, DatePart, DateUnit, Expr, JsonNode, JsonPath,
+    JsonQuestion, JsonStep, Over, ParseComparisonError, Search, SearchMode, SelectItem, Spelled, Window, abs, all, any,
+    avg, case, char_length, coalesce, col, count, count_all, count_distinct, cume_dist, current_date,
+    current_timestamp, date_add, date_of, date_part, date_sub, dense_rank, exists, first_value, function, json_of, lag,
+    last_value, lead, lower, matches, max, min, new_value, not, nth_value, ntile, nullif, percent_rank, random, rank,
+    raw, raw_with, replace, round, row, row_number, seconds_between, string_agg, substring, sum, trim, upper, val,
+    window,
 };
 
-pub use change::{Delete, Update, delete_from, update};
-pub use insert::{Conflict, Insert, insert_into};
-pub use order::{Lock, LockWait, Nulls, Order};
-pub use select::{Select, select};
-pub use table::{AliasedSelect, JoinKind, TableRef, table};
+pub use change::{Conflict, Delete, Insert, Truncate, Update, delete_from, insert_into, truncate, update};
+pub use query::{
+    AliasedSelect, Cte, IndexHint, JoinKind, Lock, LockWait, Nulls, Order, Select, SetOperation, TableRef, cte, select,
+    table,
+};
 
 pub use schema::{Column, ColumnType, CreateTable, DropTable, SchemaOperation, column, create_table, drop_table};
 
-pub use compile::{Compile, CompileError, Compiled, Problem};
+pub use compile::{Compile, CompileError, Compiled, Explain, Problem, explain};
 
 pub use ansi::Ansi;
-pub use dialect::{Dialect, Feature, Lexicon, Unsupported};
-pub use writer::SqlWriter;
+pub use dialect::{Dialect, Placeholder};
+pub use feature::{Feature, Unsupported};
+pub use write::{NewRow, SqlWriter};
 
-pub use script::{ScriptError, Splitter, Statement, split};
+pub use script::{Lexicon, ScriptError, Splitter, Statement, split};

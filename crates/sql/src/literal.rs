@@ -71,6 +71,23 @@ fn quoted(out: &mut String, value: impl Display) {
     out.push('\'');
 }
 
+/// Appends a value of a type that JSON has not as it reads, without quotes.
+pub(crate) fn write_bare(out: &mut String, value: &Value) {
+    match value {
+        Value::Float(number) => push(out, number),
+        Value::Double(number) => push(out, number),
+        Value::Decimal(number) => push(out, number),
+        Value::Bytes(bytes) => push_hex(out, bytes),
+        Value::Bit(bits) => push(out, bits),
+        Value::Date(date) => push(out, date),
+        Value::Time(time) => push(out, time),
+        Value::DateTime(time) | Value::Timestamp(time) => push(out, time),
+        Value::Interval(interval) => push(out, interval),
+        Value::Uuid(uuid) => push(out, uuid),
+        value => write_standard_literal(out, value),
+    }
+}
+
 /// Appends bytes in hexadecimal digits.
 pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {

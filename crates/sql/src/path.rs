@@ -1,10 +1,10 @@
 //! Names as programs write them: `"id"`, `"users.id"`, `("users", "id")`.
 
-use crate::Ident;
+use crate::{Ident, Text};
 
 /// A name as the program gave it. It is checked and quoted when the statement is compiled.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Name(Box<str>);
+pub struct Name(Text);
 
 impl Name {
     /// The name as it was given.
@@ -24,8 +24,8 @@ pub struct Path(Repr);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Dotted(Box<str>),
-    Parts(Vec<Name>),
+    Dotted(Text),
+    Parts(Box<[Name]>),
 }
 
 impl Path {
@@ -33,14 +33,35 @@ impl Path {
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         let (dotted, parts) = match &self.0 {
             Repr::Dotted(text) => (Some(text.split('.')), [].as_slice()),
-            Repr::Parts(parts) => (None, parts.as_slice()),
+            Repr::Parts(parts) => (None, &**parts),
         };
         dotted.into_iter().flatten().chain(parts.iter().map(Name::as_str))
     }
 
+    /// The name itself, without what it belongs to.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Repr::Dotted(text) => text.rsplit('.').next().unwrap_or(text),
+            Repr::Parts(parts) => parts.last().map_or("", Name::as_str),
+        }
+    }
+
+    /// The text, where its dots are the only thing that cuts it.
+    pub(crate) fn as_dotted(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Dotted(text) => Some(text),
+            Repr::Parts(_) => None,
+        }
+    }
+
     /// Whether this is `*` or `table.*`, which is no name but all columns.
     pub(crate) fn is_wildcard(&self) -> bool {
-        matches!(&self.0, Repr::Dotted(text) if &**text == "*" || text.ends_with(".*"))
+        self.as_dotted().is_some_and(|text| text == "*" || text.ends_with(".*"))
+    }
+
+    /// Parts of which each is one name, whatever it holds.
+    fn of_parts<const N: usize>(parts: [Name; N]) -> Self {
+        Self(Repr::Parts(parts.into()))
     }
 }
 
@@ -62,12 +83,14 @@ impl std::fmt::Debug for Path {
 macro_rules! from_text {
     ($($from:ty)*) => {$(
         impl From<$from> for Name {
+            #[inline]
             fn from(name: $from) -> Self {
                 Self(name.into())
             }
         }
 
         impl From<$from> for Path {
+            #[inline]
             fn from(path: $from) -> Self {
                 Self(Repr::Dotted(path.into()))
             }
@@ -75,19 +98,7 @@ macro_rules! from_text {
     )*};
 }
 
-from_text!(&str String);
-
-impl From<&String> for Name {
-    fn from(name: &String) -> Self {
-        name.as_str().into()
-    }
-}
-
-impl From<&String> for Path {
-    fn from(path: &String) -> Self {
-        path.as_str().into()
-    }
-}
+from_text!(&str String &String Text);
 
 impl From<Ident> for Name {
     fn from(name: Ident) -> Self {
@@ -103,7 +114,13 @@ impl From<&Ident> for Name {
 
 impl From<Name> for Path {
     fn from(name: Name) -> Self {
-        Self(Repr::Parts(vec![name]))
+        if name.0.contains('.') || name.0 == "*" { Self::of_parts([name]) } else { Self(Repr::Dotted(name.0)) }
+    }
+}
+
+impl From<&Name> for Path {
+    fn from(name: &Name) -> Self {
+        name.clone().into()
     }
 }
 
@@ -121,13 +138,13 @@ impl From<&Ident> for Path {
 
 impl<A: Into<Name>, B: Into<Name>> From<(A, B)> for Path {
     fn from((table, name): (A, B)) -> Self {
-        Self(Repr::Parts(vec![table.into(), name.into()]))
+        Self::of_parts([table.into(), name.into()])
     }
 }
 
 impl<A: Into<Name>, B: Into<Name>, C: Into<Name>> From<(A, B, C)> for Path {
     fn from((schema, table, name): (A, B, C)) -> Self {
-        Self(Repr::Parts(vec![schema.into(), table.into(), name.into()]))
+        Self::of_parts([schema.into(), table.into(), name.into()])
     }
 }
 
@@ -135,6 +152,7 @@ impl<A: Into<Name>, B: Into<Name>, C: Into<Name>> From<(A, B, C)> for Path {
 macro_rules! from_path {
     ($type:ident, $path:ident => $into:expr) => {
         crate::path::from_path!(@ $type, $path => $into, [] crate::Path);
+        crate::path::from_path!(@ $type, $path => $into, [] crate::Name);
         crate::path::from_path!(@ $type, $path => $into, [] &str);
         crate::path::from_path!(@ $type, $path => $into, [] &String);
         crate::path::from_path!(@ $type, $path => $into, [] String);
@@ -145,6 +163,7 @@ macro_rules! from_path {
     };
     (@ $type:ident, $path:ident => $into:expr, [$($generic:tt)*] $from:ty) => {
         impl<$($generic)*> From<$from> for $type {
+            #[inline]
             fn from(from: $from) -> Self {
                 let $path: crate::Path = from.into();
                 $into

@@ -1,6 +1,6 @@
 //! One value, as exact as the database holds it.
 
-use crate::{Date, DateTime, Decimal, Interval, Time};
+use crate::{Date, DateTime, Decimal, Interval, Text, Time};
 use uuid::Uuid;
 
 /// A value on its way to or from a database, with its exact type.
@@ -26,7 +26,7 @@ pub enum Value {
     /// An exact decimal number.
     Decimal(Decimal),
     /// Text, enumeration labels included.
-    Text(String),
+    Text(Text),
     /// Raw bytes.
     Bytes(Vec<u8>),
     /// A string of bits.
@@ -42,7 +42,7 @@ pub enum Value {
     /// A calendar interval.
     Interval(Interval),
     /// A JSON document, in the text the server gave.
-    Json(String),
+    Json(Text),
     /// A UUID.
     Uuid(Uuid),
     /// An array; its elements may be arrays.
@@ -180,6 +180,7 @@ impl std::fmt::Display for Bits {
 macro_rules! from {
     ($($from:ty => |$value:ident| $into:expr;)*) => {$(
         impl From<$from> for Value {
+            #[inline]
             fn from($value: $from) -> Self {
                 $into
             }
@@ -199,11 +200,12 @@ from! {
     u64 => |v| Value::UInt(v);
     f32 => |v| Value::Float(v);
     f64 => |v| Value::Double(v);
-    &str => |v| Value::Text(v.to_owned());
-    &String => |v| Value::Text(v.clone());
-    String => |v| Value::Text(v);
-    std::borrow::Cow<'_, str> => |v| Value::Text(v.into_owned());
-    char => |v| Value::Text(v.to_string());
+    &str => |v| Value::Text(v.into());
+    &String => |v| Value::Text(v.into());
+    String => |v| Value::Text(v.into());
+    Text => |v| Value::Text(v);
+    std::borrow::Cow<'_, str> => |v| Value::Text(v.into());
+    char => |v| Value::Text(v.into());
     &[u8] => |v| Value::Bytes(v.to_vec());
     Vec<u8> => |v| Value::Bytes(v);
     Decimal => |v| Value::Decimal(v);
@@ -213,7 +215,7 @@ from! {
     Interval => |v| Value::Interval(v);
     Bits => |v| Value::Bit(v);
     Uuid => |v| Value::Uuid(v);
-    serde_json::Value => |v| Value::Json(v.to_string());
+    serde_json::Value => |v| Value::Json(v.to_string().into());
 }
 
 impl<const N: usize> From<&[u8; N]> for Value {

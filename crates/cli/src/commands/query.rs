@@ -72,7 +72,7 @@ async fn execute(
 
 /// A parameter: a text as it is, or any value as JSON after `json:`.
 fn param(text: &str) -> Result<Value> {
-    let Some(json) = text.strip_prefix("json:") else { return Ok(Value::Text(text.to_owned())) };
+    let Some(json) = text.strip_prefix("json:") else { return Ok(Value::from(text)) };
     let wrong = |why: String| {
         Error::usage(format!("the parameter {text:?} is no JSON: {why}")).hint(
             "as in json:5, json:1.25, json:true, json:null; a text that begins with json: is written json:\"json:…\"",
@@ -81,7 +81,7 @@ fn param(text: &str) -> Result<Value> {
     Ok(match serde_json::from_str(json).map_err(|error| wrong(error.to_string()))? {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(value),
-        serde_json::Value::String(value) => Value::Text(value),
+        serde_json::Value::String(value) => Value::from(value),
         serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => Value::Int(value),
             (_, Some(value)) => Value::UInt(value),
@@ -91,7 +91,7 @@ fn param(text: &str) -> Result<Value> {
                 Err(_) => number.as_f64().map_or(Value::Null, Value::Double),
             },
         },
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => Value::Json(json.to_owned()),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => Value::Json(json.into()),
     })
 }
 
@@ -259,7 +259,7 @@ fn plain(value: &Value) -> String {
         Value::Float(value) => number(value, f64::from(*value)),
         Value::Double(value) => number(value, *value),
         Value::Decimal(value) => value.to_string(),
-        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Text(value) | Value::Json(value) => value.to_string(),
         Value::Bytes(value) => BASE64.encode(value),
         Value::Bit(value) => value.to_string(),
         Value::Date(value) => value.to_string(),
@@ -349,7 +349,7 @@ fn encoded(value: &Value) -> String {
         }
         Value::Double(value) if value.is_finite() => json!(value).to_string(),
         Value::Decimal(value) if value.is_finite() => value.to_string(),
-        Value::Json(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => text.clone(),
+        Value::Json(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => text.to_string(),
         Value::Bytes(bytes) => json!({ "$bytes": BASE64.encode(bytes) }).to_string(),
         Value::Array(elements) => format!("[{}]", elements.iter().map(encoded).collect::<Vec<_>>().join(",")),
         Value::DateTime(value) => json!(value.to_string().replacen(' ', "T", 1)).to_string(),

@@ -368,7 +368,7 @@ impl<'r> Filling<'_, 'r> {
             for (at, (column, wanted)) in row.columns.iter().zip(&row.wanted).enumerate() {
                 let Wanted::Secret(secret) = wanted else { continue };
                 let stored = match stored_in(columns, stored, *column) {
-                    Value::Text(hash) => Some(hash.clone()),
+                    Value::Text(hash) => Some(hash.to_string()),
                     _ => None,
                 };
                 places.push((number, at));

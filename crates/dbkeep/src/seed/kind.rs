@@ -96,7 +96,7 @@ impl Kind {
                 }
             }
             Kind::Float => text.parse().map(Value::Double).map_err(|_| wanted()),
-            Kind::Text | Kind::Array(_) => Ok(Value::Text(text.to_owned())),
+            Kind::Text | Kind::Array(_) => Ok(Value::from(text)),
             Kind::Bytes => match text.strip_prefix("\\x").or_else(|| text.strip_prefix("0x")) {
                 Some(digits) => hexadecimal(digits)
                     .map(Value::Bytes)
@@ -109,14 +109,14 @@ impl Kind {
             Kind::DateTime => text.parse().map(Value::DateTime).map_err(|_| wanted()),
             Kind::Timestamp => text.parse().map(Value::Timestamp).map_err(|_| wanted()),
             Kind::Json => match serde_json::from_str::<serde_json::Value>(text) {
-                Ok(_) => Ok(Value::Json(text.to_owned())),
+                Ok(_) => Ok(Value::Json(text.into())),
                 Err(_) => Err(wanted()),
             },
             Kind::Uuid => text.parse().map(Value::Uuid).map_err(|_| wanted()),
             Kind::Any if plain => Ok(integer(text)
                 .or_else(|| text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Double))
-                .unwrap_or_else(|| Value::Text(text.to_owned()))),
-            Kind::Any => Ok(Value::Text(text.to_owned())),
+                .unwrap_or_else(|| Value::from(text))),
+            Kind::Any => Ok(Value::from(text)),
         }
     }
 
@@ -129,7 +129,7 @@ impl Kind {
             }
             Kind::DateTime => Some(Value::DateTime(moment)),
             Kind::Timestamp => Some(Value::Timestamp(moment)),
-            Kind::Text | Kind::Any => Some(Value::Text(moment.to_string())),
+            Kind::Text | Kind::Any => Some(Value::from(moment.to_string())),
             _ => None,
         }
     }
@@ -137,7 +137,7 @@ impl Kind {
     /// A day as a value of this kind; `None` where it takes none.
     pub(super) fn day(&self, date: Date) -> Option<Value> {
         match self {
-            Kind::Text | Kind::Any => Some(Value::Text(date.to_string())),
+            Kind::Text | Kind::Any => Some(Value::from(date.to_string())),
             Kind::Time => None,
             _ => self.moment(DateTime { date, ..DateTime::default() }),
         }
@@ -161,7 +161,7 @@ impl Kind {
         }
         match (self, value) {
             (_, Value::Json(text)) | (Kind::Json, Value::Text(text)) => serde_json::from_str::<serde_json::Value>(text)
-                .map_or_else(|_| text.clone(), |json| sorted(&json).to_string()),
+                .map_or_else(|_| text.to_string(), |json| sorted(&json).to_string()),
             (Kind::Date, Value::DateTime(at) | Value::Timestamp(at)) if is_midnight(at) => at.date.to_string(),
             (Kind::Date, Value::Text(text)) => reparsed::<Date>(text),
             (Kind::Time, Value::Text(text)) => reparsed::<Time>(text),
@@ -174,7 +174,7 @@ impl Kind {
             (Kind::Array(element), Value::Array(items)) => {
                 items.iter().map(|item| element.canonical(item)).collect::<Vec<_>>().join("\0")
             }
-            (_, Value::Text(text)) => text.clone(),
+            (_, Value::Text(text)) => text.to_string(),
             (_, Value::Bytes(bytes)) => format!("{bytes:?}"),
             (_, Value::Date(date)) => date.to_string(),
             (_, Value::Time(time)) => time.to_string(),
@@ -361,7 +361,7 @@ mod tests {
         same(&Kind::Decimal(None), Value::Int(3), decimal("3.00"));
         same(&Kind::Float, Value::Float(0.1), Value::Double(0.1));
         same(&Kind::Bool, Value::Int(1), Value::Bool(true));
-        same(&Kind::Json, Value::from(r#"{"a":1,"b":[2]}"#), Value::Json(r#"{"b": [2], "a": 1}"#.to_owned()));
+        same(&Kind::Json, Value::from(r#"{"a":1,"b":[2]}"#), Value::Json(r#"{"b": [2], "a": 1}"#.into()));
         same(&Kind::Date, Value::from("2026-11-22"), Value::Date(Date::new(2026, 11, 22)));
         same(&Kind::DateTime, Value::from("2026-11-22T10:00:00Z"), Value::DateTime(moment("2026-11-22 10:00:00")));
         same(
@@ -374,7 +374,7 @@ mod tests {
             (Kind::Text, Value::from("1.0"), Value::from("1")),
             (Kind::Text, Value::Null, Value::from("")),
             (Kind::Integer, Value::Int(0), Value::Null),
-            (Kind::Json, Value::from("[1,2]"), Value::Json("[2,1]".to_owned())),
+            (Kind::Json, Value::from("[1,2]"), Value::Json("[2,1]".into())),
             (Kind::Integer, Value::UInt(u64::MAX), Value::UInt(u64::MAX - 1)),
         ] {
             assert!(!kind.is_same(&stored, &wanted), "{kind:?} {stored:?} {wanted:?}");

@@ -104,8 +104,8 @@ impl<'r> Context<'r> {
                     .map_err(|message| Error::new(ErrorKind::Row, format!("the variable {name}: {message}")))?
             }
             Cell::Json(json) => match kind {
-                Kind::Json => Value::Json(json.to_string()),
-                Kind::Text | Kind::Any => Value::Text(json.to_string()),
+                Kind::Json => Value::Json(json.to_string().into()),
+                Kind::Text | Kind::Any => Value::from(json.to_string()),
                 _ => return Err(unfit("JSON")),
             },
             Cell::Structure(node) => structure(kind, node)?,
@@ -177,7 +177,7 @@ impl<'r> Context<'r> {
 /// A list or a map for a column that takes one.
 fn structure(kind: &Kind, node: &Node) -> Result<Value> {
     match (kind, &node.content) {
-        (Kind::Json, _) => Ok(Value::Json(node.to_json().to_string())),
+        (Kind::Json, _) => Ok(Value::Json(node.to_json().to_string().into())),
         (Kind::Array(element), Content::List(items)) => {
             let item = |node: &Node| match &node.content {
                 _ if node.is_null() => Ok(Value::Null),

@@ -1,8 +1,9 @@
 //! How MySQL and MariaDB spell SQL.
 
 use dbkeep_sql::{
-    ColumnType, Conflict, Dialect, Expr, Feature, Insert, Lexicon, Lock, Name, Nulls, Order, SqlWriter, Unsupported,
-    Value,
+    Ansi, CastType, ColumnType, Conflict, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, Insert,
+    JsonNode, JsonQuestion, Lexicon, Lock, NewRow, Nulls, Order, Path, Search, SearchMode, Spelled, SqlWriter,
+    Unsupported, Value, col, json_of,
 };
 use std::borrow::Cow;
 
@@ -119,6 +120,55 @@ impl Dialect for MySqlDialect {
                 self.since(Some(((8, 0, 1), "8.0.1")), Some(((10, 6, 0), "10.6"))),
                 "take rows one by one with no_wait()",
             ),
+            // https://dev.mysql.com/doc/refman/8.4/en/innodb-locking-reads.html
+            Feature::LockOf => (
+                "FOR UPDATE OF",
+                self.since(Some(((8, 0, 1), "8.0.1")), None),
+                "it locks the rows of all tables: leave lock_of() out",
+            ),
+            // https://dev.mysql.com/doc/refman/8.4/en/with.html, https://mariadb.com/kb/en/with/
+            Feature::With => (
+                "WITH",
+                self.since(Some(((8, 0, 1), "8.0.1")), Some(((10, 2, 2), "10.2.2"))),
+                "read the query as a table: from(query.alias(…))",
+            ),
+            Feature::Materialized => ("WITH … AS MATERIALIZED", None, "leave it to the planner"),
+            Feature::DistinctOn => {
+                ("DISTINCT ON", None, "number the rows with row_number() over a window, and keep the first of each")
+            }
+            // https://dev.mysql.com/doc/refman/8.4/en/lateral-derived-tables.html
+            Feature::Lateral => (
+                "LATERAL",
+                self.since(Some(((8, 0, 14), "8.0.14")), None),
+                "read the value with a query among the columns",
+            ),
+            // https://dev.mysql.com/doc/refman/8.4/en/set-operations.html, https://mariadb.com/kb/en/intersect/
+            Feature::Intersect => (
+                "INTERSECT and EXCEPT",
+                self.since(Some(((8, 0, 31), "8.0.31")), Some(((10, 3, 0), "10.3"))),
+                "ask with in_query(…) and not_in_query(…)",
+            ),
+            Feature::IntersectAll => (
+                "INTERSECT ALL and EXCEPT ALL",
+                self.since(Some(((8, 0, 31), "8.0.31")), Some(((10, 5, 0), "10.5"))),
+                "number equal rows with row_number() first, to tell them apart",
+            ),
+            // https://dev.mysql.com/doc/refman/8.4/en/window-functions.html, https://mariadb.com/kb/en/window-functions-overview/
+            Feature::Windows => (
+                "OVER",
+                self.since(Some(((8, 0, 2), "8.0.2")), Some(((10, 2, 0), "10.2"))),
+                "read the value with a query among the columns",
+            ),
+            Feature::GroupsFrame => ("frames that count GROUPS", None, "count ROWS, or a RANGE of values"),
+            // https://mariadb.com/kb/en/lag/
+            Feature::ShiftDefault => {
+                ("what LAG and LEAD give where there is no row", self.since(ALWAYS, None), "say it with coalesce(…)")
+            }
+            Feature::AggregateFilter => ("FILTER", None, "choose the values with case()"),
+            Feature::AggregateOrder => {
+                ("ORDER BY in an aggregate", None, "of texts, string_agg() knows an order; order other rows first")
+            }
+            Feature::UpsertWhere => ("a condition of an upsert", None, "choose the values with case() in upsert_set()"),
             _ => return Ok(()),
         };
         match since {
@@ -131,17 +181,7 @@ impl Dialect for MySqlDialect {
     // quote is doubled and ends nothing in either case.
     fn write_literal(&self, out: &mut String, value: &Value) {
         match value {
-            Value::Text(text) | Value::Json(text) => {
-                out.push('\'');
-                for c in text.chars() {
-                    match c {
-                        '\'' => out.push_str("''"),
-                        '\\' => out.push_str("\\\\"),
-                        c => out.push(c),
-                    }
-                }
-                out.push('\'');
-            }
+            Value::Text(text) | Value::Json(text) => write_text(out, text),
             value => dbkeep_sql::Ansi.write_literal(out, value),
         }
     }
@@ -189,11 +229,7 @@ impl Dialect for MySqlDialect {
             return out.lock(lock);
         }
         out.sql(" LOCK IN SHARE MODE");
-        match lock.wait {
-            dbkeep_sql::LockWait::Wait => {}
-            dbkeep_sql::LockWait::NoWait => out.sql(" NOWAIT"),
-            dbkeep_sql::LockWait::SkipLocked => out.sql(" SKIP LOCKED"),
-        }
+        out.lock_wait(lock.wait);
     }
 
     // https://dev.mysql.com/doc/refman/8.4/en/insert.html
@@ -203,11 +239,11 @@ impl Dialect for MySqlDialect {
 
     // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html, https://mariadb.com/kb/en/insert-on-duplicate-key-update/
     fn write_conflict(&self, out: &mut SqlWriter<'_>, insert: &Insert, conflict: &Conflict) {
-        let columns = match conflict {
-            Conflict::Update { columns, .. } => columns.as_slice(),
+        let set = match conflict {
+            Conflict::Update { set, .. } => set.as_slice(),
             _ => &[],
         };
-        if columns.is_empty() {
+        if set.is_empty() {
             // INSERT IGNORE would also cut long values short and let rows without a parent pass in silence; giving a column
             // the value it has touches nothing but a taken key.
             let Some(column) = insert.column_names().first() else {
@@ -219,30 +255,265 @@ impl Dialect for MySqlDialect {
                 });
             };
             out.sql(" ON DUPLICATE KEY UPDATE ");
-            return assign(out, column, |out| out.name(column));
+            let same = (column.clone(), col(Path::from(column)));
+            return out.upsert_set(insert.table(), NewRow::Values, &[same]);
         }
-        if !self.names_new_row() {
+        if !self.names_new_row() || insert.is_from_query() {
             out.sql(" ON DUPLICATE KEY UPDATE ");
-            return out.list(columns, |out, column| {
-                assign(out, column, |out| {
-                    out.sql("VALUES(");
-                    out.name(column);
-                    out.sql(")");
-                });
-            });
+            return out.upsert_set(insert.table(), NewRow::Values, set);
         }
         // The new row's name must not be the table's.
-        let is_taken = insert.table().parts().last().is_some_and(|table| table.eq_ignore_ascii_case("new"));
-        let row = Name::from(if is_taken { "new_row" } else { "new" });
-        out.sql(" AS ");
-        out.name(&row);
-        out.sql(" ON DUPLICATE KEY UPDATE ");
-        out.list(columns, |out, column| {
-            assign(out, column, |out| {
-                out.name(&row);
-                out.sql(".");
-                out.name(column);
+        let is_taken = insert.table().name().eq_ignore_ascii_case("new");
+        let (clause, row) = if is_taken {
+            (" AS `new_row` ON DUPLICATE KEY UPDATE ", "`new_row`")
+        } else {
+            (" AS `new` ON DUPLICATE KEY UPDATE ", "`new`")
+        };
+        out.sql(clause);
+        out.upsert_set(insert.table(), NewRow::Word(row), set);
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/explain.html, https://mariadb.com/kb/en/analyze-statement/
+    fn write_explain(&self, out: &mut SqlWriter<'_>, analyze: bool) {
+        match (analyze, self.flavor) {
+            (false, _) => out.sql("EXPLAIN "),
+            (true, Flavor::MariaDb) => out.sql("ANALYZE "),
+            (true, Flavor::MySql) => {
+                if self.version < (8, 0, 18) {
+                    out.unsupported(Unsupported {
+                        clause: "EXPLAIN ANALYZE",
+                        engine: self.engine(),
+                        since: Some("8.0.18"),
+                        hint: "ask for the plan without analyze()",
+                    });
+                }
+                out.sql("EXPLAIN ANALYZE ");
+            }
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/index-hints.html
+    fn write_index_hints(&self, out: &mut SqlWriter<'_>, hints: &[IndexHint]) {
+        for hint in hints {
+            let (clause, indexes) = match hint {
+                IndexHint::Use(indexes) => (" USE INDEX ", indexes),
+                IndexHint::Force(indexes) => (" FORCE INDEX ", indexes),
+                IndexHint::Ignore(indexes) => (" IGNORE INDEX ", indexes),
+                _ => continue,
+            };
+            if indexes.is_empty() && !matches!(hint, IndexHint::Use(_)) {
+                out.unsupported(Unsupported {
+                    clause: "an index hint without an index",
+                    engine: self.engine(),
+                    since: None,
+                    hint: "name the indexes, or keep the query from all of them with use_index of none",
+                });
+            }
+            out.sql(clause);
+            out.names(indexes);
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/comparison-operators.html#operator_equal-to
+    fn write_distinct(&self, out: &mut SqlWriter<'_>, one: &Expr, other: &Expr, negated: bool) {
+        out.sql(if negated { "NOT (" } else { "" });
+        out.side(one);
+        out.sql(" <=> ");
+        out.side(other);
+        out.sql(if negated { ")" } else { "" });
+    }
+
+    fn function_name(&self, function: Spelled) -> &'static str {
+        match function {
+            Spelled::Random => "RAND()",
+            Spelled::CurrentDate => "CURRENT_DATE",
+            Spelled::CurrentTimestamp => self.current_timestamp(),
+            other => Ansi.function_name(other),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/aggregate-functions.html#function_group-concat: the separator is a literal.
+    fn write_string_agg(
+        &self,
+        out: &mut SqlWriter<'_>,
+        text: &Expr,
+        separator: &Expr,
+        distinct: bool,
+        order_by: &[Order],
+    ) {
+        out.sql(if distinct { "GROUP_CONCAT(DISTINCT " } else { "GROUP_CONCAT(" });
+        out.expr(text);
+        if !order_by.is_empty() {
+            out.sql(" ");
+            out.orders(order_by);
+        }
+        out.sql(" SEPARATOR ");
+        match separator.as_value() {
+            Some(value @ Value::Text(_)) => out.literal(value),
+            _ => out.unsupported(Unsupported {
+                clause: "string_agg() with a separator that is no text",
+                engine: self.engine(),
+                since: None,
+                hint: "give the separator as a text",
+            }),
+        }
+        out.sql(")");
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/cast-functions.html#function_cast, https://mariadb.com/kb/en/cast/
+    fn write_cast(&self, out: &mut SqlWriter<'_>, expr: &Expr, to: CastType) {
+        match to {
+            CastType::Integer => out.cast(expr, "SIGNED"),
+            CastType::Unsigned => out.cast(expr, "UNSIGNED"),
+            CastType::Double => {
+                let since = self.since(Some(((8, 0, 17), "8.0.17")), ALWAYS);
+                if since.is_some_and(|(version, _)| self.version < version) {
+                    out.unsupported(Unsupported {
+                        clause: "a cast to DOUBLE",
+                        engine: self.engine(),
+                        since: since.map(|(_, text)| text),
+                        hint: "add 0e0 to it",
+                    });
+                }
+                out.cast(expr, "DOUBLE");
+            }
+            CastType::Text => out.cast(expr, "CHAR"),
+            CastType::Bytes => out.cast(expr, "BINARY"),
+            CastType::DateTime => out.cast(expr, "DATETIME(6)"),
+            // MariaDB's documents are texts.
+            CastType::Json if self.flavor == Flavor::MariaDb => {
+                out.sql("JSON_COMPACT(");
+                out.expr(expr);
+                out.sql(")");
+            }
+            other => Ansi.write_cast(out, expr, other),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/json-functions.html, https://mariadb.com/kb/en/json-functions/
+    fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
+        let path = |out: &mut SqlWriter<'_>| out.owned_value(Value::from(json.path.to_string()));
+        let call = |out: &mut SqlWriter<'_>, function: &'static str| {
+            out.sql(function);
+            out.expr(&json.document);
+            out.sql(", ");
+            path(out);
+            out.sql(")");
+        };
+        match &json.question {
+            JsonQuestion::Value => call(out, "JSON_EXTRACT("),
+            JsonQuestion::Text => {
+                // JSON's null, unquoted, would be the text null.
+                call(out, "JSON_UNQUOTE(NULLIF(JSON_EXTRACT(");
+                out.sql(match self.flavor {
+                    Flavor::MySql => ", CAST('null' AS JSON)))",
+                    Flavor::MariaDb => ", 'null'))",
+                });
+            }
+            JsonQuestion::Exists => {
+                call(out, "(JSON_EXTRACT(");
+                out.sql(" IS NOT NULL)");
+            }
+            JsonQuestion::Length => {
+                call(out, "(CASE JSON_TYPE(JSON_EXTRACT(");
+                call(out, ") WHEN 'ARRAY' THEN JSON_LENGTH(");
+                out.sql(" END)");
+            }
+            JsonQuestion::Contains(value) => {
+                out.sql("JSON_CONTAINS(");
+                out.expr(&json.document);
+                out.sql(", ");
+                out.owned_value(json_of(value));
+                out.sql(", ");
+                path(out);
+                out.sql(")");
+            }
+            JsonQuestion::Set(value) => {
+                out.sql("JSON_SET(");
+                out.expr(&json.document);
+                out.sql(", ");
+                path(out);
+                out.sql(", ");
+                match self.flavor {
+                    Flavor::MySql => out.cast(&json_of(value).into(), "JSON"),
+                    Flavor::MariaDb => {
+                        out.sql("JSON_EXTRACT(");
+                        out.owned_value(json_of(value));
+                        out.sql(", '$')");
+                    }
+                }
+                out.sql(")");
+            }
+            JsonQuestion::Remove => call(out, "JSON_REMOVE("),
+            other => out.unsupported(Unsupported {
+                clause: other.name(),
+                engine: self.engine(),
+                since: None,
+                hint: "write it with raw(…)",
+            }),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/date-and-time-functions.html
+    fn write_date(&self, out: &mut SqlWriter<'_>, date: &DateNode) {
+        match date {
+            DateNode::Add { from, amount, unit, backwards } => {
+                out.sql(if *backwards { "DATE_SUB(" } else { "DATE_ADD(" });
+                // Days after a date would be a date, hours a date and time.
+                out.cast(from, "DATETIME(6)");
+                out.sql(", INTERVAL ");
+                out.atom(amount);
+                out.sql(match unit {
+                    DateUnit::Year => " YEAR)",
+                    DateUnit::Month => " MONTH)",
+                    DateUnit::Week => " WEEK)",
+                    DateUnit::Day => " DAY)",
+                    DateUnit::Hour => " HOUR)",
+                    DateUnit::Minute => " MINUTE)",
+                    DateUnit::Second => " SECOND)",
+                });
+            }
+            DateNode::Part(of, part) => {
+                out.sql(match part {
+                    DatePart::Year => "YEAR(",
+                    DatePart::Month => "MONTH(",
+                    DatePart::Day => "DAYOFMONTH(",
+                    DatePart::Weekday => "(WEEKDAY(",
+                    DatePart::Hour => "HOUR(",
+                    DatePart::Minute => "MINUTE(",
+                    DatePart::Second => "SECOND(",
+                });
+                out.expr(of);
+                out.sql(if *part == DatePart::Weekday { ") + 1)" } else { ")" });
+            }
+            DateNode::Seconds(from, to) => {
+                out.sql("TIMESTAMPDIFF(SECOND, ");
+                out.expr(from);
+                out.sql(", ");
+                out.expr(to);
+                out.sql(")");
+            }
+            other => Ansi.write_date(out, other),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/fulltext-search.html
+    fn write_search(&self, out: &mut SqlWriter<'_>, search: &Search) {
+        if search.language.is_some() {
+            out.unsupported(Unsupported {
+                clause: "the language of a search",
+                engine: self.engine(),
+                since: None,
+                hint: "the parser is chosen with the index; leave language() out",
             });
+        }
+        out.sql("MATCH (");
+        out.list(&search.columns, SqlWriter::expr);
+        out.sql(") AGAINST (");
+        out.expr(&search.words);
+        out.sql(match search.mode {
+            SearchMode::Natural => " IN NATURAL LANGUAGE MODE)",
+            SearchMode::Boolean => " IN BOOLEAN MODE)",
         });
     }
 
@@ -267,8 +538,14 @@ impl Dialect for MySqlDialect {
     }
 }
 
-fn assign(out: &mut SqlWriter<'_>, column: &Name, value: impl FnOnce(&mut SqlWriter<'_>)) {
-    out.name(column);
-    out.sql(" = ");
-    value(out);
+fn write_text(out: &mut String, text: &str) {
+    out.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => out.push_str("''"),
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
 }

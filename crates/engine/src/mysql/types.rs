@@ -132,8 +132,8 @@ impl Kind {
         Ok(match self {
             Kind::Bytes => Value::Bytes(bytes),
             Kind::Bit(len) => Value::Bit(Bits::from_right_aligned(len, &bytes)),
-            Kind::Text => Value::Text(text(bytes)?),
-            Kind::Json => Value::Json(text(bytes)?),
+            Kind::Text => Value::from(text(bytes)?),
+            Kind::Json => Value::Json(text(bytes)?.into()),
             Kind::Int => Value::Int(parse(bytes)?),
             Kind::UInt => Value::UInt(parse(bytes)?),
             Kind::Float => Value::Float(parse(bytes)?),

@@ -1,6 +1,9 @@
 //! How PostgreSQL spells SQL.
 
-use dbkeep_sql::{Ansi, ColumnType, Dialect, Lexicon, Value};
+use dbkeep_sql::{
+    Ansi, CastType, ColumnType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, JsonNode, JsonPath, JsonQuestion,
+    JsonStep, Lexicon, Path, Placeholder, Search, SearchMode, SqlWriter, Unsupported, Value, json_of,
+};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -34,9 +37,24 @@ impl Dialect for PostgresDialect {
     }
 
     // https://www.postgresql.org/docs/current/sql-prepare.html
-    fn write_placeholder(&self, out: &mut String, number: usize) {
-        // Writing to a string does not fail.
-        let _ = write!(out, "${number}");
+    fn placeholder(&self) -> Placeholder {
+        Placeholder::DollarNumber
+    }
+
+    fn require(&self, feature: Feature) -> Result<(), Unsupported> {
+        let (clause, since, hint) = match feature {
+            // https://www.postgresql.org/docs/12/release-12.html
+            Feature::Materialized => {
+                ("WITH … AS MATERIALIZED", (12, "12"), "older servers work every named query out once")
+            }
+            // https://www.postgresql.org/docs/11/release-11.html
+            Feature::GroupsFrame => ("frames that count GROUPS", (11, "11"), "count ROWS, or a RANGE of values"),
+            _ => return Ok(()),
+        };
+        if self.version.0 >= since.0 {
+            return Ok(());
+        }
+        Err(Unsupported { clause, engine: self.engine(), since: Some(since.1), hint })
     }
 
     // https://www.postgresql.org/docs/current/sql-syntax-lexical.html, https://www.postgresql.org/docs/current/app-psql.html
@@ -70,6 +88,150 @@ impl Dialect for PostgresDialect {
         };
     }
 
+    // https://www.postgresql.org/docs/current/sql-truncate.html
+    fn write_truncate(&self, out: &mut SqlWriter<'_>, table: &Path) {
+        out.sql("TRUNCATE TABLE ");
+        out.path(table);
+        out.sql(" RESTART IDENTITY");
+    }
+
+    // https://www.postgresql.org/docs/current/functions-matching.html
+    fn write_ilike(&self, out: &mut SqlWriter<'_>, text: &Expr, pattern: &Expr, negated: bool) {
+        out.side(text);
+        out.sql(if negated { " NOT ILIKE " } else { " ILIKE " });
+        out.side(pattern);
+    }
+
+    fn write_cast(&self, out: &mut SqlWriter<'_>, expr: &Expr, to: CastType) {
+        match to {
+            CastType::Text => out.cast(expr, "TEXT"),
+            CastType::Bytes => out.cast(expr, "BYTEA"),
+            CastType::Json => out.cast(expr, "JSONB"),
+            other => Ansi.write_cast(out, expr, other),
+        }
+    }
+
+    // https://www.postgresql.org/docs/current/functions-json.html. A key is cast to text, a position is a number: what is an
+    // element in an array is never a key in an object.
+    fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
+        match &json.question {
+            JsonQuestion::Value => write_place(out, json, false),
+            JsonQuestion::Text => write_place(out, json, true),
+            JsonQuestion::Exists => {
+                out.sql("(");
+                write_place(out, json, false);
+                out.sql(" IS NOT NULL)");
+            }
+            JsonQuestion::Length => {
+                out.sql("(CASE WHEN jsonb_typeof(");
+                write_place(out, json, false);
+                out.sql(") = 'array' THEN jsonb_array_length(");
+                write_place(out, json, false);
+                out.sql(") END)");
+            }
+            JsonQuestion::Contains(value) => {
+                out.sql("(");
+                write_place(out, json, false);
+                out.sql(" @> ");
+                out.cast(&json_of(value).into(), "JSONB");
+                out.sql(")");
+            }
+            JsonQuestion::Set(value) => {
+                out.sql("jsonb_set(");
+                out.cast(&json.document, "JSONB");
+                out.sql(", ");
+                write_steps(out, &json.path);
+                out.sql(", ");
+                out.cast(&json_of(value).into(), "JSONB");
+                out.sql(")");
+            }
+            JsonQuestion::Remove => {
+                out.sql("(");
+                out.cast(&json.document, "JSONB");
+                out.sql(" #- ");
+                write_steps(out, &json.path);
+                out.sql(")");
+            }
+            other => out.unsupported(Unsupported {
+                clause: other.name(),
+                engine: self.engine(),
+                since: None,
+                hint: "write it with raw(…)",
+            }),
+        }
+    }
+
+    // https://www.postgresql.org/docs/current/functions-datetime.html
+    fn write_date(&self, out: &mut SqlWriter<'_>, date: &DateNode) {
+        match date {
+            DateNode::Add { from, amount, unit, backwards } => {
+                out.sql("(");
+                write_time(out, from);
+                out.sql(if *backwards { " - " } else { " + " });
+                out.cast(amount, "INTEGER");
+                out.sql(match unit {
+                    DateUnit::Year => " * INTERVAL '1 year')",
+                    DateUnit::Month => " * INTERVAL '1 month')",
+                    DateUnit::Week => " * INTERVAL '7 days')",
+                    DateUnit::Day => " * INTERVAL '1 day')",
+                    DateUnit::Hour => " * INTERVAL '1 hour')",
+                    DateUnit::Minute => " * INTERVAL '1 minute')",
+                    DateUnit::Second => " * INTERVAL '1 second')",
+                });
+            }
+            DateNode::Part(of, part) => {
+                // The fraction of a second would come with the seconds.
+                out.sql(match part {
+                    DatePart::Year => "CAST(TRUNC(EXTRACT(YEAR FROM ",
+                    DatePart::Month => "CAST(TRUNC(EXTRACT(MONTH FROM ",
+                    DatePart::Day => "CAST(TRUNC(EXTRACT(DAY FROM ",
+                    DatePart::Weekday => "CAST(TRUNC(EXTRACT(ISODOW FROM ",
+                    DatePart::Hour => "CAST(TRUNC(EXTRACT(HOUR FROM ",
+                    DatePart::Minute => "CAST(TRUNC(EXTRACT(MINUTE FROM ",
+                    DatePart::Second => "CAST(TRUNC(EXTRACT(SECOND FROM ",
+                });
+                write_time(out, of);
+                out.sql(")) AS INTEGER)");
+            }
+            DateNode::Seconds(from, to) => {
+                // The difference of two dates would be a number of days.
+                out.sql("CAST(TRUNC(EXTRACT(EPOCH FROM (");
+                out.cast(to, "TIMESTAMP");
+                out.sql(" - ");
+                out.cast(from, "TIMESTAMP");
+                out.sql("))) AS BIGINT)");
+            }
+            other => Ansi.write_date(out, other),
+        }
+    }
+
+    // https://www.postgresql.org/docs/current/textsearch-controls.html
+    fn write_search(&self, out: &mut SqlWriter<'_>, search: &Search) {
+        let language = |out: &mut SqlWriter<'_>| {
+            if let Some(language) = &search.language {
+                out.cast(&Value::Text(language.clone()).into(), "REGCONFIG");
+                out.sql(", ");
+            }
+        };
+        out.sql("(to_tsvector(");
+        language(out);
+        for (at, column) in search.columns.iter().enumerate() {
+            if at > 0 {
+                out.sql(" || ' ' || ");
+            }
+            out.sql("COALESCE(");
+            out.expr(column);
+            out.sql(", '')");
+        }
+        out.sql(match search.mode {
+            SearchMode::Natural => ") @@ plainto_tsquery(",
+            SearchMode::Boolean => ") @@ websearch_to_tsquery(",
+        });
+        language(out);
+        out.expr(&search.words);
+        out.sql("))");
+    }
+
     // https://www.postgresql.org/docs/current/datatype.html
     fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
         Cow::Borrowed(match column_type {
@@ -81,5 +243,44 @@ impl Dialect for PostgresDialect {
             ColumnType::Uuid => "UUID",
             other => return Ansi.column_type(other),
         })
+    }
+}
+
+/// Appends what is at a place in a document, as one thing.
+fn write_place(out: &mut SqlWriter<'_>, json: &JsonNode, as_text: bool) {
+    let steps = json.path.steps();
+    out.sql("(");
+    out.cast(&json.document, "JSONB");
+    for (at, step) in steps.iter().enumerate() {
+        out.sql(if as_text && at + 1 == steps.len() { " ->> " } else { " -> " });
+        match step {
+            JsonStep::Key(key) => out.cast(&Value::Text(key.clone()).into(), "TEXT"),
+            JsonStep::Index(index) => out.number(*index),
+        }
+    }
+    if steps.is_empty() && as_text {
+        // The whole document as text: the empty path does that.
+        out.sql(" #>> '{}'");
+    }
+    out.sql(")");
+}
+
+/// Appends a path as an array of texts.
+fn write_steps(out: &mut SqlWriter<'_>, path: &JsonPath) {
+    let steps = path.steps().iter().map(|step| {
+        Value::Text(match step {
+            JsonStep::Key(key) => key.clone(),
+            JsonStep::Index(index) => index.to_string().into(),
+        })
+    });
+    out.cast(&Value::Array(steps.collect()).into(), "TEXT[]");
+}
+
+/// Appends a date or time; a parameter with its type, which would be taken for an interval otherwise.
+fn write_time(out: &mut SqlWriter<'_>, expr: &Expr) {
+    match expr.as_value() {
+        Some(Value::Timestamp(_)) => out.cast(expr, "TIMESTAMPTZ"),
+        Some(_) => out.cast(expr, "TIMESTAMP"),
+        None => out.atom(expr),
     }
 }

@@ -1,6 +1,9 @@
 //! How SQLite spells SQL.
 
-use dbkeep_sql::{Ansi, ColumnType, Dialect, Feature, Lexicon, SqlWriter, Unsupported, Value};
+use dbkeep_sql::{
+    Ansi, CastType, ColumnType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, JsonNode, JsonPath,
+    JsonQuestion, JsonStep, Lexicon, Order, Path, Search, Select, Spelled, SqlWriter, Unsupported, Value, json_of,
+};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -14,6 +17,21 @@ impl SqliteDialect {
     /// The spelling at this version (major, minor, patch).
     pub const fn new(version: (u32, u32, u32)) -> Self {
         Self { version }
+    }
+}
+
+impl SqliteDialect {
+    /// Before 3.48, keys in paths could not hold quotes and backslashes. <https://www.sqlite.org/releaselog/3_48_0.html>
+    fn check_keys(self, out: &mut SqlWriter<'_>, path: &JsonPath) {
+        let is_odd = |step: &JsonStep| matches!(step, JsonStep::Key(key) if key.contains(['"', '\\']) || key.chars().any(char::is_control));
+        if self.version < (3, 48, 0) && path.steps().iter().any(is_odd) {
+            out.unsupported(Unsupported {
+                clause: "a key with quotes, backslashes or control characters in a JSON path",
+                engine: self.engine(),
+                since: Some("3.48"),
+                hint: "read the document, and look inside in the program",
+            });
+        }
     }
 }
 
@@ -50,6 +68,32 @@ impl Dialect for SqliteDialect {
             Feature::RowLocks | Feature::NoWait | Feature::SkipLocked => {
                 ("SELECT … FOR UPDATE", None, "a transaction that begins IMMEDIATE keeps all other writers out")
             }
+            Feature::LockOf => {
+                ("SELECT … FOR UPDATE", None, "a transaction that begins IMMEDIATE keeps all other writers out")
+            }
+            // https://www.sqlite.org/lang_with.html
+            Feature::With => ("WITH", Some(((3, 8, 3), "3.8.3")), "read the query as a table: from(query.alias(…))"),
+            Feature::Materialized => ("WITH … AS MATERIALIZED", Some(((3, 35, 0), "3.35")), "leave it to the planner"),
+            Feature::DistinctOn => {
+                ("DISTINCT ON", None, "number the rows with row_number() over a window, and keep the first of each")
+            }
+            Feature::Lateral => ("LATERAL", None, "read the value with a query among the columns"),
+            // https://www.sqlite.org/lang_select.html#compound_select_statements
+            Feature::IntersectAll => {
+                ("INTERSECT ALL and EXCEPT ALL", None, "number equal rows with row_number() first, to tell them apart")
+            }
+            // https://www.sqlite.org/windowfunctions.html#history
+            Feature::Windows => ("OVER", Some(((3, 25, 0), "3.25")), "read the value with a query among the columns"),
+            Feature::GroupsFrame => {
+                ("frames that count GROUPS", Some(((3, 28, 0), "3.28")), "count ROWS, or a RANGE of values")
+            }
+            // https://www.sqlite.org/lang_aggfunc.html
+            Feature::AggregateFilter => ("FILTER", Some(((3, 30, 0), "3.30")), "choose the values with case()"),
+            Feature::AggregateOrder => (
+                "ORDER BY in an aggregate",
+                Some(((3, 44, 0), "3.44")),
+                "read the rows in order, and put them together",
+            ),
             _ => return Ok(()),
         };
         match since {
@@ -71,6 +115,293 @@ impl Dialect for SqliteDialect {
             out.sql(" OFFSET ");
             out.row_count(offset);
         }
+    }
+
+    // https://www.sqlite.org/lang_upsert.html, section 2.2: after a query, ON could begin the condition of a join.
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
+        if !has_conflict {
+            return out.select(query);
+        }
+        out.sql("SELECT * FROM (");
+        out.select(query);
+        out.sql(") WHERE 1 = 1");
+    }
+
+    // https://www.sqlite.org/lang_delete.html#the_truncate_optimization
+    fn write_truncate(&self, out: &mut SqlWriter<'_>, table: &Path) {
+        out.sql("DELETE FROM ");
+        out.path(table);
+    }
+
+    // https://www.sqlite.org/eqp.html
+    fn write_explain(&self, out: &mut SqlWriter<'_>, analyze: bool) {
+        if analyze {
+            out.unsupported(Unsupported {
+                clause: "EXPLAIN ANALYZE",
+                engine: self.engine(),
+                since: None,
+                hint: "ask for the plan without analyze()",
+            });
+        }
+        out.sql("EXPLAIN QUERY PLAN ");
+    }
+
+    // https://www.sqlite.org/lang_select.html#compound_select_statements: no parentheses around a part.
+    fn nested_query(&self) -> (&'static str, &'static str) {
+        ("SELECT * FROM (", ")")
+    }
+
+    // https://www.sqlite.org/rowvalue.html, section 2.2
+    fn rows_in_list(&self) -> &'static str {
+        "VALUES "
+    }
+
+    // https://www.sqlite.org/lang_indexedby.html
+    fn write_index_hints(&self, out: &mut SqlWriter<'_>, hints: &[IndexHint]) {
+        match hints {
+            [IndexHint::Force(indexes)] if indexes.len() == 1 => {
+                out.sql(" INDEXED BY ");
+                out.list(indexes, SqlWriter::name);
+            }
+            [IndexHint::Ignore(indexes)] if indexes.is_empty() => out.sql(" NOT INDEXED"),
+            _ => out.unsupported(Unsupported {
+                clause: "index hints",
+                engine: self.engine(),
+                since: None,
+                hint: "force one index by name with force_index, or all away with ignore_index of none",
+            }),
+        }
+    }
+
+    // https://www.sqlite.org/lang_expr.html#the_is_and_is_not_operators
+    fn write_distinct(&self, out: &mut SqlWriter<'_>, one: &Expr, other: &Expr, negated: bool) {
+        out.side(one);
+        out.sql(if negated { " IS NOT " } else { " IS " });
+        out.side(other);
+    }
+
+    // https://www.sqlite.org/lang_corefunc.html#length: of a text, its characters.
+    fn function_name(&self, function: Spelled) -> &'static str {
+        match function {
+            Spelled::CharLength => "LENGTH",
+            other => Ansi.function_name(other),
+        }
+    }
+
+    // https://www.sqlite.org/lang_aggfunc.html#group_concat: of different texts, it takes no separator but its own.
+    fn write_string_agg(
+        &self,
+        out: &mut SqlWriter<'_>,
+        text: &Expr,
+        separator: &Expr,
+        distinct: bool,
+        order_by: &[Order],
+    ) {
+        if distinct && separator.as_value() != Some(&Value::from(",")) {
+            out.unsupported(Unsupported {
+                clause: "string_agg() of different texts with a separator other than a comma",
+                engine: self.engine(),
+                since: None,
+                hint: "put the rows of a query that is distinct() together",
+            });
+        }
+        out.sql(if distinct { "GROUP_CONCAT(DISTINCT " } else { "GROUP_CONCAT(" });
+        out.expr(text);
+        if !distinct {
+            out.sql(", ");
+            out.expr(separator);
+        }
+        if !order_by.is_empty() {
+            if let Err(unsupported) = self.require(Feature::AggregateOrder) {
+                out.unsupported(unsupported);
+            }
+            out.sql(" ");
+            out.orders(order_by);
+        }
+        out.sql(")");
+    }
+
+    // https://www.sqlite.org/lang_expr.html#castexpr: it knows storage classes, no types of the calendar and no exact numbers.
+    fn write_cast(&self, out: &mut SqlWriter<'_>, expr: &Expr, to: CastType) {
+        match to {
+            CastType::Integer => out.cast(expr, "INTEGER"),
+            CastType::Double => out.cast(expr, "REAL"),
+            CastType::Text => out.cast(expr, "TEXT"),
+            CastType::Bytes => out.cast(expr, "BLOB"),
+            CastType::Date => {
+                out.sql("DATE(");
+                out.expr(expr);
+                out.sql(")");
+            }
+            CastType::Json => {
+                out.sql("JSON(");
+                out.expr(expr);
+                out.sql(")");
+            }
+            _ => out.unsupported(Unsupported {
+                clause: match to {
+                    CastType::Decimal(..) => "a cast to DECIMAL",
+                    CastType::Unsigned => "a cast to UNSIGNED",
+                    CastType::Time => "a cast to TIME",
+                    _ => "a cast to a date and time",
+                },
+                engine: self.engine(),
+                since: None,
+                hint: "it holds them as text: read them as that, and compare them as they are written",
+            }),
+        }
+    }
+
+    // https://www.sqlite.org/json1.html
+    fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
+        self.check_keys(out, &json.path);
+        let call = |out: &mut SqlWriter<'_>, function: &'static str, path: &JsonPath| {
+            out.sql(function);
+            out.expr(&json.document);
+            out.sql(", ");
+            write_json_path(out, path);
+            out.sql(")");
+        };
+        match &json.question {
+            JsonQuestion::Value => {
+                // As JSON, strings in their quotes: json_extract() would take them off.
+                out.sql("(");
+                out.atom(&json.document);
+                out.sql(" -> ");
+                write_json_path(out, &json.path);
+                out.sql(")");
+            }
+            JsonQuestion::Text => {
+                // json_extract() makes numbers 1 and 0 of true and false.
+                call(out, "(CASE JSON_TYPE(", &json.path);
+                out.sql(" WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE ");
+                call(out, "CAST(JSON_EXTRACT(", &json.path);
+                out.sql(" AS TEXT) END)");
+            }
+            JsonQuestion::Exists => {
+                call(out, "(JSON_TYPE(", &json.path);
+                out.sql(" IS NOT NULL)");
+            }
+            JsonQuestion::Length => {
+                call(out, "(CASE JSON_TYPE(", &json.path);
+                call(out, " WHEN 'array' THEN JSON_ARRAY_LENGTH(", &json.path);
+                out.sql(" END)");
+            }
+            JsonQuestion::Contains(value) => {
+                call(out, "EXISTS (SELECT 1 FROM JSON_EACH(", &json.path);
+                match value {
+                    Value::Null => out.sql(" WHERE type = 'null')"),
+                    Value::Bool(true) => out.sql(" WHERE type = 'true')"),
+                    Value::Bool(false) => out.sql(" WHERE type = 'false')"),
+                    Value::Text(_) => {
+                        out.sql(" WHERE type = 'text' AND value = ");
+                        out.value(value);
+                        out.sql(")");
+                    }
+                    number => {
+                        out.sql(" WHERE type IN ('integer', 'real') AND value = ");
+                        out.value(number);
+                        out.sql(")");
+                    }
+                }
+            }
+            JsonQuestion::Set(value) => {
+                // It would make the objects around, too.
+                let parent = json.path.parent().filter(|parent| !parent.steps().is_empty());
+                if let Some(parent) = &parent {
+                    call(out, "(CASE WHEN JSON_TYPE(", parent);
+                    out.sql(" IN ('object', 'array') THEN ");
+                }
+                out.sql("JSON_SET(");
+                out.expr(&json.document);
+                out.sql(", ");
+                write_json_path(out, &json.path);
+                out.sql(", JSON(");
+                out.owned_value(json_of(value));
+                out.sql("))");
+                if parent.is_some() {
+                    out.sql(" ELSE ");
+                    out.expr(&json.document);
+                    out.sql(" END)");
+                }
+            }
+            JsonQuestion::Remove => call(out, "JSON_REMOVE(", &json.path),
+            other => out.unsupported(Unsupported {
+                clause: other.name(),
+                engine: self.engine(),
+                since: None,
+                hint: "write it with raw(…)",
+            }),
+        }
+    }
+
+    // https://www.sqlite.org/lang_datefunc.html. Times are texts, `2024-02-29 12:30:00.000001`; its functions know no more than three
+    // digits of a second, so the fraction is kept aside.
+    fn write_date(&self, out: &mut SqlWriter<'_>, date: &DateNode) {
+        match date {
+            DateNode::Add { from, amount, unit, backwards } => {
+                let by_month = matches!(unit, DateUnit::Year | DateUnit::Month);
+                if by_month && self.version < (3, 46, 0) {
+                    // https://www.sqlite.org/releaselog/3_46_0.html
+                    out.unsupported(Unsupported {
+                        clause: "months that end in shorter ones",
+                        engine: self.engine(),
+                        since: Some("3.46"),
+                        hint: "work the date out in the program",
+                    });
+                }
+                out.sql("(STRFTIME('%Y-%m-%d %H:%M:%S', SUBSTR(");
+                out.expr(from);
+                out.sql(if *backwards { ", 1, 19), (-CAST(" } else { ", 1, 19), (CAST(" });
+                out.expr(amount);
+                out.sql(match unit {
+                    DateUnit::Year => " AS INTEGER)) || ' years', 'floor')",
+                    DateUnit::Month => " AS INTEGER)) || ' months', 'floor')",
+                    DateUnit::Week => " AS INTEGER) * 7) || ' days')",
+                    DateUnit::Day => " AS INTEGER)) || ' days')",
+                    DateUnit::Hour => " AS INTEGER)) || ' hours')",
+                    DateUnit::Minute => " AS INTEGER)) || ' minutes')",
+                    DateUnit::Second => " AS INTEGER)) || ' seconds')",
+                });
+                out.sql(" || SUBSTR(");
+                out.expr(from);
+                out.sql(", 20))");
+            }
+            DateNode::Part(of, part) => {
+                out.sql(match part {
+                    DatePart::Year => "CAST(STRFTIME('%Y', ",
+                    DatePart::Month => "CAST(STRFTIME('%m', ",
+                    DatePart::Day => "CAST(STRFTIME('%d', ",
+                    DatePart::Weekday => "((CAST(STRFTIME('%w', ",
+                    DatePart::Hour => "CAST(STRFTIME('%H', ",
+                    DatePart::Minute => "CAST(STRFTIME('%M', ",
+                    DatePart::Second => "CAST(STRFTIME('%S', ",
+                });
+                out.expr(of);
+                out.sql(") AS INTEGER)");
+                if *part == DatePart::Weekday {
+                    out.sql(" + 6) % 7 + 1)");
+                }
+            }
+            DateNode::Seconds(from, to) => {
+                out.sql("((");
+                write_microseconds(out, to);
+                out.sql(" - ");
+                write_microseconds(out, from);
+                out.sql(") / 1000000)");
+            }
+            other => Ansi.write_date(out, other),
+        }
+    }
+
+    // https://www.sqlite.org/fts5.html
+    fn write_search(&self, out: &mut SqlWriter<'_>, _: &Search) {
+        out.unsupported(Unsupported {
+            clause: "a search for words in a table",
+            engine: self.engine(),
+            since: None,
+            hint: "make an FTS5 table of the texts, and ask it with raw(\"notes MATCH ?\", …)",
+        });
     }
 
     // https://www.sqlite.org/datatype3.html: no types for times; decimals as numbers would be floats.
@@ -115,4 +446,18 @@ impl Dialect for SqliteDialect {
     fn write_auto_increment(&self, out: &mut SqlWriter<'_>, _: &ColumnType) {
         out.sql("INTEGER PRIMARY KEY");
     }
+}
+
+/// Appends a path as a parameter.
+fn write_json_path(out: &mut SqlWriter<'_>, path: &JsonPath) {
+    out.owned_value(Value::from(path.to_string()));
+}
+
+/// Appends a time as microseconds, from its seconds and the digits after the point.
+fn write_microseconds(out: &mut SqlWriter<'_>, time: &Expr) {
+    out.sql("(STRFTIME('%s', SUBSTR(");
+    out.expr(time);
+    out.sql(", 1, 19)) * 1000000 + CAST(SUBSTR(SUBSTR(");
+    out.expr(time);
+    out.sql(", 21) || '000000', 1, 6) AS INTEGER))");
 }

@@ -122,7 +122,7 @@ impl Declared {
             },
             // SQLite does not check its text. What is no UTF-8 is given as the bytes it is.
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => self.read_text(text).unwrap_or_else(|| Value::Text(text.to_owned())),
+                Ok(text) => self.read_text(text).unwrap_or_else(|| Value::from(text.to_owned())),
                 Err(_) => Value::Bytes(bytes.to_vec()),
             },
         }
@@ -132,7 +132,7 @@ impl Declared {
         match (self, number) {
             (Self::Boolean, 0 | 1) => Value::Bool(number == 1),
             (Self::Decimal(scale), _) => decimal(&number.to_string(), scale).map_or(Value::Int(number), Value::Decimal),
-            (Self::Json, _) => Value::Json(number.to_string()),
+            (Self::Json, _) => Value::Json(number.to_string().into()),
             _ => Value::Int(number),
         }
     }
@@ -142,7 +142,7 @@ impl Declared {
             Self::Decimal(scale) => decimal_of(number, scale).map(Value::Decimal),
             // The nearest single-precision number is the number itself, or it was never one.
             Self::Single if f64::from(number as f32) == number => Some(Value::Float(number as f32)),
-            Self::Json => serde_json::Number::from_f64(number).map(|number| Value::Json(number.to_string())),
+            Self::Json => serde_json::Number::from_f64(number).map(|number| Value::Json(number.to_string().into())),
             _ => None,
         };
         exact.unwrap_or(Value::Double(number))
@@ -160,7 +160,7 @@ impl Declared {
                 exact::<DateTime>(utc).map(Value::Timestamp)
             }
             Self::Json => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text).ok().map(|_| Value::Json(text.to_owned()))
+                serde_json::from_str::<serde::de::IgnoredAny>(text).ok().map(|_| Value::Json(text.into()))
             }
             Self::Uuid => Uuid::parse_str(text).ok().filter(|_| text.len() == 36).map(Value::Uuid),
             Self::Bit => Bits::parse(text).map(Value::Bit),

@@ -42,7 +42,7 @@ fn moments(values: &[&str], wrap: fn(DateTime) -> Value) -> Vec<Value> {
 }
 
 fn texts(values: &[&str]) -> Vec<Value> {
-    values.iter().map(|text| Value::Text((*text).to_owned())).collect()
+    values.iter().map(|text| Value::from(*text)).collect()
 }
 
 fn bits(values: &[&str]) -> Vec<Value> {
@@ -51,7 +51,7 @@ fn bits(values: &[&str]) -> Vec<Value> {
 
 fn jsons() -> Vec<Value> {
     [r#"{"a": [1, 2.5, null, true], "ü": "🦀"}"#, "[]", "\"text\"", "12345678901234567", "null"]
-        .map(|text| Value::Json(text.to_owned()))
+        .map(|text| Value::Json(text.into()))
         .to_vec()
 }
 
@@ -73,7 +73,7 @@ fn long_texts() -> Vec<Value> {
         "naïve – 漢字 – 🦀👨‍👩‍👧‍👦",
         "line\nline\r\n\ttab",
     ]);
-    values.push(Value::Text("é🦀".repeat(200_000)));
+    values.push(Value::from("é🦀".repeat(200_000)));
     values
 }
 

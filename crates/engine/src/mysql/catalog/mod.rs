@@ -88,7 +88,7 @@ impl Reader<'_> {
     }
 
     async fn rows_in_order(&mut self, sql: &str, column: &str, order: &str) -> Result<Vec<Row>> {
-        let mut params = vec![Value::Text(self.connection.database().to_owned())];
+        let mut params = vec![Value::from(self.connection.database())];
         let mut sql = sql.to_owned();
         if !self.only.is_empty() {
             let marks = vec!["?"; self.only.len()].join(", ");

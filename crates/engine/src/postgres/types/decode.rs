@@ -152,13 +152,13 @@ impl Codec {
         Ok(match self {
             Codec::Bool => Value::Bool(fixed::<1>(raw)? != [0]),
             Codec::Byte => match fixed::<1>(raw)? {
-                [0] => Value::Text(String::new()),
-                [byte @ 1..128] => Value::Text(char::from(byte).to_string()),
-                [byte] => Value::Text(format!("\\{byte:03o}")),
+                [0] => Value::from(""),
+                [byte @ 1..128] => Value::from(char::from(byte)),
+                [byte] => Value::from(format!("\\{byte:03o}")),
             },
-            Codec::Text => Value::Text(utf8(raw)?),
+            Codec::Text => Value::from(utf8(raw)?),
             Codec::VersionedText => match raw {
-                [1, text @ ..] => Value::Text(utf8(text)?),
+                [1, text @ ..] => Value::from(utf8(text)?),
                 _ => return Err(Malformed),
             },
             Codec::Int2 => Value::Int(i16::from_be_bytes(fixed(raw)?).into()),
@@ -172,13 +172,13 @@ impl Codec {
             Codec::Bytea => Value::Bytes(raw.to_vec()),
             Codec::Date => date(i32::from_be_bytes(fixed(raw)?)),
             Codec::Time => Value::Time(time(i64::from_be_bytes(fixed(raw)?))?),
-            Codec::TimeTz => Value::Text(time_with_zone(raw)?),
+            Codec::TimeTz => Value::from(time_with_zone(raw)?),
             Codec::Timestamp => timestamp(i64::from_be_bytes(fixed(raw)?), Value::DateTime)?,
             Codec::TimestampTz => timestamp(i64::from_be_bytes(fixed(raw)?), Value::Timestamp)?,
             Codec::Interval => interval(raw)?,
-            Codec::Json => Value::Json(utf8(raw)?),
+            Codec::Json => Value::Json(utf8(raw)?.into()),
             Codec::Jsonb => match raw {
-                [1, json @ ..] => Value::Json(utf8(json)?),
+                [1, json @ ..] => Value::Json(utf8(json)?.into()),
                 _ => return Err(Malformed),
             },
             Codec::Uuid => Value::Uuid(Uuid::from_bytes(fixed(raw)?)),
@@ -191,27 +191,27 @@ impl Codec {
                 Value::Bit(Bits::from_left_aligned(len, bytes))
             }
             Codec::Void => Value::Null,
-            Codec::Inet => Value::Text(text::inet(raw).ok_or(Malformed)?),
+            Codec::Inet => Value::from(text::inet(raw).ok_or(Malformed)?),
             Codec::MacAddr => {
                 let bytes: Vec<_> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
-                Value::Text(bytes.join(":"))
+                Value::from(bytes.join(":"))
             }
             Codec::Lsn => {
                 let position = u64::from_be_bytes(fixed(raw)?);
-                Value::Text(format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff))
+                Value::from(format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff))
             }
             Codec::Tid => {
                 let [a, b, c, d, e, f] = fixed(raw)?;
-                Value::Text(format!("({},{})", u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f])))
+                Value::from(format!("({},{})", u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f])))
             }
-            Codec::TsVector => Value::Text(nested::tsvector(raw)?),
+            Codec::TsVector => Value::from(nested::tsvector(raw)?),
             Codec::Point | Codec::Line | Codec::Lseg | Codec::Box | Codec::Path | Codec::Polygon | Codec::Circle => {
-                Value::Text(nested::geometry(self, raw)?)
+                Value::from(nested::geometry(self, raw)?)
             }
             Codec::Array(element) => nested::array(element, raw)?,
-            Codec::Range(of) => Value::Text(nested::range(of, raw)?),
-            Codec::Multirange(of) => Value::Text(nested::multirange(of, raw)?),
-            Codec::Record(fields) => Value::Text(nested::record(fields, raw)?),
+            Codec::Range(of) => Value::from(nested::range(of, raw)?),
+            Codec::Multirange(of) => Value::from(nested::multirange(of, raw)?),
+            Codec::Record(fields) => Value::from(nested::record(fields, raw)?),
         })
     }
 }
@@ -220,14 +220,14 @@ pub(super) fn fixed<const N: usize>(raw: &[u8]) -> Result<[u8; N], Malformed> {
     raw.try_into().map_err(|_| Malformed)
 }
 
-pub(super) fn utf8(raw: &[u8]) -> Result<String, Malformed> {
-    String::from_utf8(raw.to_vec()).map_err(|_| Malformed)
+pub(super) fn utf8(raw: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(raw).map_err(|_| Malformed)
 }
 
 fn date(days: i32) -> Value {
     match days {
-        i32::MAX => Value::Text("infinity".to_owned()),
-        i32::MIN => Value::Text("-infinity".to_owned()),
+        i32::MAX => Value::from("infinity"),
+        i32::MIN => Value::from("-infinity"),
         // Every 32-bit number of days has a year that fits.
         _ => Value::Date(Date::from_days_since_epoch(i64::from(days) + EPOCH_DAYS).unwrap_or_default()),
     }
@@ -235,8 +235,8 @@ fn date(days: i32) -> Value {
 
 fn timestamp(micros: i64, wrap: fn(DateTime) -> Value) -> Result<Value, Malformed> {
     match micros {
-        i64::MAX => Ok(Value::Text("infinity".to_owned())),
-        i64::MIN => Ok(Value::Text("-infinity".to_owned())),
+        i64::MAX => Ok(Value::from("infinity")),
+        i64::MIN => Ok(Value::from("-infinity")),
         _ => DateTime::from_micros_since_epoch(i128::from(micros) + EPOCH_MICROS).map(wrap).ok_or(Malformed),
     }
 }
@@ -268,8 +268,8 @@ fn interval(raw: &[u8]) -> Result<Value, Malformed> {
     };
     // Since version 17: every field at its end stands for infinity.
     Ok(match (interval.months, interval.days, interval.microseconds) {
-        (i32::MAX, i32::MAX, i64::MAX) => Value::Text("infinity".to_owned()),
-        (i32::MIN, i32::MIN, i64::MIN) => Value::Text("-infinity".to_owned()),
+        (i32::MAX, i32::MAX, i64::MAX) => Value::from("infinity"),
+        (i32::MIN, i32::MIN, i64::MIN) => Value::from("-infinity"),
         _ => Value::Interval(interval),
     })
 }

@@ -17,7 +17,7 @@ pub(super) fn of(value: &Value) -> String {
         Value::Float(value) => single(*value),
         Value::Double(value) => double(*value),
         Value::Decimal(value) => value.as_str().to_owned(),
-        Value::Text(value) | Value::Json(value) => value.clone(),
+        Value::Text(value) | Value::Json(value) => value.as_str().to_owned(),
         Value::Bytes(value) => value.iter().fold(String::from("\\x"), |mut out, byte| {
             let _ = write!(out, "{byte:02x}");
             out

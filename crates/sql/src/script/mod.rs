@@ -1,10 +1,12 @@
 //! Cuts the text of a script into its statements, as the engine's own client would.
 
 mod body;
+mod lexicon;
 mod raw;
 mod token;
 
-use crate::Lexicon;
+pub use lexicon::Lexicon;
+
 use body::Body;
 pub(crate) use raw::{RawPiece, raw_pieces};
 use std::fmt;

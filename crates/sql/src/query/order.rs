@@ -1,7 +1,7 @@
 //! In which order rows come, and which are locked.
 
 use crate::path::from_path;
-use crate::{Expr, col};
+use crate::{Expr, Name, col};
 
 /// A key of an ordering: a column by name, or an expression with a direction. Ascending when nothing is said.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +23,19 @@ pub enum Nulls {
     Last,
 }
 
+impl Nulls {
+    pub(crate) fn opposite(self) -> Self {
+        match self {
+            Nulls::First => Nulls::Last,
+            Nulls::Last => Nulls::First,
+        }
+    }
+}
+
 from_path!(Order, path => Self::new(col(path), false));
 
 impl Order {
+    #[inline]
     pub(crate) fn new(expr: Expr, descending: bool) -> Self {
         Self { expr, descending, nulls: None }
     }
@@ -52,12 +62,14 @@ impl From<Expr> for Order {
 }
 
 /// How a query locks the rows it reads, until its transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Lock {
     /// Others may lock the rows in the same way, but not change them.
     pub shared: bool,
     /// What happens when another transaction holds a row.
     pub wait: LockWait,
+    /// Of which tables of the query, by name or alias; all when empty.
+    pub of: Vec<Name>,
 }
 
 /// What happens when another transaction holds a row.

@@ -1,9 +1,10 @@
 //! Writes expressions, with parentheses where the engines might read them differently.
 
+use super::{NewRow, SqlWriter};
 use crate::compile::Problem;
-use crate::expr::{Arithmetic, Call, Function, Node};
+use crate::expr::{Arithmetic, Like, Node, Raw};
 use crate::script::{RawPiece, raw_pieces};
-use crate::{Expr, IdentError, SelectItem, SqlWriter, Value};
+use crate::{Expr, Name, SelectItem, Value};
 
 /// How tightly an expression holds together; an operand that holds less tightly than its operator goes in parentheses.
 mod level {
@@ -21,10 +22,11 @@ mod level {
 
 fn level(expr: &Expr) -> u8 {
     match &expr.0 {
+        Node::Value(_) | Node::Column(_) => level::ATOM,
         Node::And(list) | Node::Or(list) if list.is_empty() => level::PREDICATE,
         Node::Or(_) => level::OR,
         Node::And(_) => level::AND,
-        Node::Not(_) => level::NOT,
+        Node::Not(_) | Node::Distinct(..) => level::NOT,
         Node::Compare(..)
         | Node::Like(..)
         | Node::IsNull(..)
@@ -34,15 +36,20 @@ fn level(expr: &Expr) -> u8 {
         Node::Concat(_) => level::CONCAT,
         Node::Arithmetic(_, Arithmetic::Add | Arithmetic::Subtract) => level::SUM,
         Node::Arithmetic(_, Arithmetic::Multiply | Arithmetic::Divide | Arithmetic::Remainder) => level::PRODUCT,
-        Node::Raw(sql, _) if !is_plain(sql) => level::LOOSE,
-        Node::Column(_)
-        | Node::Value(_)
+        Node::Raw(raw) if !is_plain(&raw.sql) => level::LOOSE,
+        // What a dialect spells stands in parentheses or is a call.
+        Node::Row(_)
         | Node::Call(_)
-        | Node::Case(..)
+        | Node::Case(_)
+        | Node::Cast(_)
+        | Node::Json(_)
+        | Node::Date(_)
+        | Node::Search(_)
         | Node::Exists(_)
         | Node::Query(_)
-        | Node::CurrentTimestamp
-        | Node::Raw(..) => level::ATOM,
+        | Node::NewValue(_)
+        | Node::Raw(_)
+        | Node::Invalid(_) => level::ATOM,
     }
 }
 
@@ -70,26 +77,16 @@ impl SqlWriter<'_> {
                 self.sql(" ");
                 self.operand(&both.1, level::CONCAT);
             }
-            Node::Like(both, like) => {
-                self.operand(&both.0, level::CONCAT);
-                self.sql(if like.negated { " NOT LIKE " } else { " LIKE " });
-                self.operand(&both.1, level::CONCAT);
-                if like.escaped {
-                    self.sql(" ESCAPE '!'");
-                }
+            Node::Distinct(both, negated) => {
+                let dialect = self.dialect();
+                dialect.write_distinct(self, &both.0, &both.1, *negated);
             }
+            Node::Like(both, like) => self.like(&both.0, &both.1, *like),
             Node::IsNull(expr, negated) => {
                 self.operand(expr, level::CONCAT);
                 self.sql(if *negated { " IS NOT NULL" } else { " IS NULL" });
             }
-            // No engine but one takes an empty list.
-            Node::In(_, list, negated) if list.is_empty() => self.sql(if *negated { "1 = 1" } else { "1 = 0" }),
-            Node::In(expr, list, negated) => {
-                self.operand(expr, level::CONCAT);
-                self.sql(if *negated { " NOT IN (" } else { " IN (" });
-                self.list(list, Self::expr);
-                self.sql(")");
-            }
+            Node::In(list, negated) => self.in_list(&list.0, &list.1, *negated),
             Node::InQuery(both, negated) => {
                 self.operand(&both.0, level::CONCAT);
                 self.sql(if *negated { " NOT IN (" } else { " IN (" });
@@ -102,6 +99,14 @@ impl SqlWriter<'_> {
                 self.operand(&three[1], level::CONCAT);
                 self.sql(" AND ");
                 self.operand(&three[2], level::CONCAT);
+            }
+            Node::Row(parts) => {
+                if parts.is_empty() {
+                    self.invalid("a row", "has no parts");
+                }
+                self.sql("(");
+                self.list(parts, Self::expr);
+                self.sql(")");
             }
             Node::Arithmetic(both, operator) => {
                 let own = level(expr);
@@ -116,7 +121,26 @@ impl SqlWriter<'_> {
                 dialect.write_concat(self, parts);
             }
             Node::Call(call) => self.call(call),
-            Node::Case(whens, otherwise) => self.case(whens, otherwise.as_deref()),
+            Node::Case(case) => self.case(case),
+            Node::Cast(cast) => {
+                let dialect = self.dialect();
+                dialect.write_cast(self, &cast.0, cast.1);
+            }
+            Node::Json(json) => {
+                let dialect = self.dialect();
+                dialect.write_json(self, json);
+            }
+            Node::Date(date) => {
+                let dialect = self.dialect();
+                dialect.write_date(self, date);
+            }
+            Node::Search(search) => {
+                if search.columns.is_empty() {
+                    self.invalid("a search", "names no columns");
+                }
+                let dialect = self.dialect();
+                dialect.write_search(self, search);
+            }
             Node::Exists(query) => {
                 self.sql("EXISTS (");
                 self.select(query);
@@ -127,8 +151,9 @@ impl SqlWriter<'_> {
                 self.select(query);
                 self.sql(")");
             }
-            Node::CurrentTimestamp => self.sql(self.dialect().current_timestamp()),
-            Node::Raw(sql, params) => self.raw(sql, params),
+            Node::NewValue(column) => self.new_value(column),
+            Node::Raw(raw) => self.raw(raw),
+            Node::Invalid(problem) => self.invalid(problem.0, problem.1),
         }
     }
 
@@ -137,6 +162,12 @@ impl SqlWriter<'_> {
         self.operand(expr, level::ATOM);
     }
 
+    /// Appends an expression as one side of a comparison.
+    pub fn side(&mut self, expr: &Expr) {
+        self.operand(expr, level::CONCAT);
+    }
+
+    #[inline]
     fn operand(&mut self, expr: &Expr, least: u8) {
         if level(expr) >= least {
             return self.expr(expr);
@@ -158,78 +189,86 @@ impl SqlWriter<'_> {
         }
     }
 
-    fn call(&mut self, call: &Call) {
-        match &call.function {
-            Function::Scalar(name) | Function::Aggregate(name) => self.sql(name),
-            Function::Other(name) => {
-                let name = name.as_str();
-                let is_name = |part: &str| {
-                    !part.is_empty()
-                        && !part.starts_with(|c: char| c.is_ascii_digit())
-                        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-                };
-                if name.split('.').all(is_name) {
-                    self.text(name);
-                } else {
-                    self.problem(Problem::Name(IdentError::new(name, "is no name of a function")));
-                }
-            }
+    /// Appends conditions all of which hold; one alone without parentheses.
+    pub(super) fn conditions(&mut self, list: &[Expr]) {
+        match list {
+            [only] => self.expr(only),
+            list => self.joined(list, " AND ", level::NOT, "1 = 1"),
         }
-        self.sql(if call.distinct { "(DISTINCT " } else { "(" });
-        if call.arguments.is_empty() && matches!(call.function, Function::Aggregate(_)) {
-            self.sql("*");
+    }
+
+    fn like(&mut self, text: &Expr, pattern: &Expr, like: Like) {
+        if like.any_case {
+            let dialect = self.dialect();
+            return dialect.write_ilike(self, text, pattern, like.negated);
         }
-        if call.arguments.is_empty() && matches!(call.function, Function::Scalar(_)) {
-            self.invalid("the function", "has no arguments");
+        self.side(text);
+        self.sql(if like.negated { " NOT LIKE " } else { " LIKE " });
+        self.side(pattern);
+        if like.escaped {
+            self.sql(" ESCAPE '!'");
         }
-        self.list(&call.arguments, Self::expr);
+    }
+
+    fn in_list(&mut self, expr: &Expr, list: &[Expr], negated: bool) {
+        if list.is_empty() {
+            // No engine but one takes an empty list.
+            return self.sql(if negated { "1 = 1" } else { "1 = 0" });
+        }
+        self.side(expr);
+        self.sql(if negated { " NOT IN (" } else { " IN (" });
+        if matches!(expr.0, Node::Row(_)) {
+            self.sql(self.dialect().rows_in_list());
+        }
+        self.list(list, Self::expr);
         self.sql(")");
     }
 
-    fn case(&mut self, whens: &[(Expr, Expr)], otherwise: Option<&Expr>) {
-        if whens.is_empty() {
-            self.invalid("CASE", "has no choices");
+    fn new_value(&mut self, column: &Name) {
+        match self.upsert.as_ref().map(|upsert| upsert.new_row) {
+            None => self.invalid("new_value()", "stands outside of what an upsert sets"),
+            Some(NewRow::Word(word)) => {
+                self.sql(word);
+                self.sql(".");
+                self.name(column);
+            }
+            Some(NewRow::Values) => {
+                self.sql("VALUES(");
+                self.name(column);
+                self.sql(")");
+            }
         }
-        self.sql("CASE");
-        for (condition, then) in whens {
-            self.sql(" WHEN ");
-            self.expr(condition);
-            self.sql(" THEN ");
-            self.expr(then);
-        }
-        if let Some(otherwise) = otherwise {
-            self.sql(" ELSE ");
-            self.expr(otherwise);
-        }
-        self.sql(" END");
     }
 
-    fn raw(&mut self, sql: &str, params: &[Value]) {
+    fn raw(&mut self, raw: &Raw) {
+        let sql = &*raw.sql;
+        if raw.arguments.is_empty() && is_plain(sql) && sql != "?" {
+            return self.text(sql);
+        }
         let refuse = |problem: String| Problem::Raw { sql: sql.chars().take(80).collect(), problem };
         let pieces = match raw_pieces(sql, &self.dialect().lexicon()) {
             Ok(pieces) => pieces,
             Err(problem) => return self.problem(refuse(problem)),
         };
-        let mut placeholder = String::new();
-        self.dialect().write_placeholder(&mut placeholder, 1);
-        if placeholder == "?" && pieces.contains(&RawPiece::Sql("?")) {
+        if self.placeholder == crate::Placeholder::QuestionMark && pieces.contains(&RawPiece::Sql("?")) {
             self.problem(refuse("has a question mark that would be taken for a placeholder here".into()));
         }
-        let mut values = params.iter();
+        let mut arguments = raw.arguments.iter();
         let mut placeholders = 0;
         for piece in pieces {
             match piece {
                 RawPiece::Sql(text) => self.text(text),
                 RawPiece::Placeholder => {
                     placeholders += 1;
-                    if let Some(value) = values.next() {
-                        self.value(value);
+                    if let Some(argument) = arguments.next() {
+                        self.atom(argument);
                     }
                 }
             }
         }
-        if placeholders != params.len() {
-            self.problem(refuse(format!("has {placeholders} placeholders and {} values", params.len())));
+        let given = raw.arguments.len();
+        if placeholders != given {
+            self.problem(refuse(format!("has {placeholders} placeholders and {given} values")));
         }
     }
 
@@ -242,11 +281,32 @@ impl SqlWriter<'_> {
         }
     }
 
-    /// Appends ` WHERE` and the condition, if there is one.
-    pub(crate) fn filter(&mut self, condition: Option<&Expr>) {
-        if let Some(condition) = condition {
+    /// Appends ` WHERE` and the conditions, if there are any.
+    pub(crate) fn filter(&mut self, conditions: &[Expr]) {
+        if !conditions.is_empty() {
             self.sql(" WHERE ");
-            self.expr(condition);
+            self.conditions(conditions);
+        }
+    }
+}
+
+impl Expr {
+    /// About how many bytes it takes on its way to the server.
+    pub(crate) fn estimated_bytes(&self) -> usize {
+        fn of(value: &Value) -> usize {
+            match value {
+                Value::Text(text) | Value::Json(text) => text.len() + 8,
+                Value::Bytes(bytes) => bytes.len() + 8,
+                Value::Decimal(number) => number.as_str().len() + 8,
+                Value::Array(elements) => elements.iter().map(of).sum::<usize>() + 8,
+                _ => 12,
+            }
+        }
+        match &self.0 {
+            Node::Value(value) => of(value),
+            Node::Raw(raw) => raw.sql.len() + raw.arguments.iter().map(Expr::estimated_bytes).sum::<usize>(),
+            // Not worth a look: few rows hold anything else.
+            _ => 256,
         }
     }
 }

@@ -1,7 +1,12 @@
-//! UPDATE and DELETE. Neither touches a whole table by accident.
+//! UPDATE, DELETE and TRUNCATE. None touches a whole table by accident.
 
-use crate::select::add_condition;
-use crate::{Expr, Name, Path, SelectItem, col};
+mod insert;
+
+pub use insert::{Conflict, Insert, insert_into};
+pub(crate) use insert::{Rows, Values};
+
+use crate::query::{add_alternative, add_condition};
+use crate::{Expr, Name, Path, SelectItem, Text, col};
 
 /// New values for some rows of a table.
 ///
@@ -21,9 +26,10 @@ use crate::{Expr, Name, Path, SelectItem, col};
 pub struct Update {
     pub(crate) table: Path,
     pub(crate) assignments: Vec<(Name, Expr)>,
-    pub(crate) filter: Option<Expr>,
+    pub(crate) filter: Vec<Expr>,
     pub(crate) all_rows: bool,
     pub(crate) returning: Vec<SelectItem>,
+    pub(crate) comment: Option<Text>,
     /// `false` where it was made from a query that says more than a table and conditions.
     pub(crate) is_plain: bool,
 }
@@ -35,10 +41,24 @@ pub struct Update {
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete {
     pub(crate) table: Path,
-    pub(crate) filter: Option<Expr>,
+    pub(crate) filter: Vec<Expr>,
     pub(crate) all_rows: bool,
     pub(crate) returning: Vec<SelectItem>,
+    pub(crate) comment: Option<Text>,
     pub(crate) is_plain: bool,
+}
+
+/// All rows of a table to be removed; see [`truncate`].
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a table is emptied when the statement is run"]
+pub struct Truncate {
+    pub(crate) table: Path,
+}
+
+/// Removes all rows of a table at once, faster than a delete, and begins to count its keys anew. MySQL and MariaDB end the open
+/// transaction by it, and refuse it, as PostgreSQL does, where other tables point to this one.
+pub fn truncate(table: impl Into<Path>) -> Truncate {
+    Truncate { table: table.into() }
 }
 
 /// Starts an update.
@@ -56,9 +76,10 @@ impl Default for Update {
         Self {
             table: "".into(),
             assignments: Vec::new(),
-            filter: None,
+            filter: Vec::new(),
             all_rows: false,
             returning: Vec::new(),
+            comment: None,
             is_plain: true,
         }
     }
@@ -66,7 +87,14 @@ impl Default for Update {
 
 impl Default for Delete {
     fn default() -> Self {
-        Self { table: "".into(), filter: None, all_rows: false, returning: Vec::new(), is_plain: true }
+        Self {
+            table: "".into(),
+            filter: Vec::new(),
+            all_rows: false,
+            returning: Vec::new(),
+            comment: None,
+            is_plain: true,
+        }
     }
 }
 
@@ -79,6 +107,16 @@ macro_rules! conditions {
                 self
             }
 
+            /// Only rows for which this holds, or else all conditions given before; see
+            /// [`Select::or_filter`](crate::Select::or_filter).
+            pub fn or_filter(mut self, condition: Expr) -> Self {
+                if self.filter.is_empty() {
+                    return self.filter(condition);
+                }
+                add_alternative(&mut self.filter, condition);
+                self
+            }
+
             /// Says that all rows of the table are meant, if no condition is given.
             pub fn all_rows(mut self) -> Self {
                 self.all_rows = true;
@@ -88,6 +126,13 @@ macro_rules! conditions {
             /// Gives back these columns of the rows, where the engine can.
             pub fn returning<T: Into<SelectItem>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
                 self.returning.extend(columns.into_iter().map(Into::into));
+                self
+            }
+
+            /// Says something about the statement to whoever reads the server's log; see
+            /// [`Select::comment`](crate::Select::comment).
+            pub fn comment(mut self, comment: impl Into<Text>) -> Self {
+                self.comment = Some(comment.into());
                 self
             }
 

@@ -1,0 +1,224 @@
+//! Writes queries.
+
+use super::SqlWriter;
+use crate::query::{Combined, Join, JoinOn, Source};
+use crate::{Cte, Feature, JoinKind, LockWait, Select, SetOperation, TableRef};
+
+impl SqlWriter<'_> {
+    /// Appends a query.
+    pub fn select(&mut self, query: &Select) {
+        let more = query.more.as_deref();
+        if let Some(more) = more
+            && !more.ctes.is_empty()
+        {
+            self.ctes(&more.ctes);
+        }
+        match more.and_then(|more| more.combined.as_ref()) {
+            Some(combined) => {
+                if query.distinct
+                    || !query.items.is_empty()
+                    || query.from.is_some()
+                    || !query.joins.is_empty()
+                    || !query.filter.is_empty()
+                    || more.is_some_and(|more| {
+                        !(more.group_by.is_empty()
+                            && more.having.is_empty()
+                            && more.distinct_on.is_empty()
+                            && more.windows.is_empty()
+                            && more.lock.is_none())
+                    })
+                {
+                    self.invalid(
+                        "a query of queries",
+                        "takes an order and a limit, and nothing else: read it as a table, select().from(query.alias(…))",
+                    );
+                }
+                self.combined(combined);
+            }
+            None => self.body(query),
+        }
+        if !query.order_by.is_empty() {
+            self.sql(" ");
+            self.orders(&query.order_by);
+        }
+        if query.limit.is_some() || query.offset.is_some() {
+            let dialect = self.dialect();
+            dialect.write_limit(self, query.limit, query.offset);
+        }
+        let Some(more) = more else { return };
+        if let Some(lock) = &more.lock {
+            self.require(Feature::RowLocks);
+            match lock.wait {
+                LockWait::Wait => {}
+                LockWait::NoWait => self.require(Feature::NoWait),
+                LockWait::SkipLocked => self.require(Feature::SkipLocked),
+            }
+            if !lock.of.is_empty() {
+                self.require(Feature::LockOf);
+            }
+            let dialect = self.dialect();
+            dialect.write_lock(self, lock);
+        }
+        self.comment(more.comment.as_deref());
+    }
+
+    /// Appends a query from its columns to its groups.
+    fn body(&mut self, query: &Select) {
+        let more = query.more.as_deref();
+        self.sql("SELECT ");
+        if query.distinct {
+            self.sql("DISTINCT ");
+        }
+        if let Some(more) = more
+            && !more.distinct_on.is_empty()
+        {
+            if query.distinct {
+                self.invalid("SELECT", "is both DISTINCT and DISTINCT ON");
+            }
+            self.require(Feature::DistinctOn);
+            self.sql("DISTINCT ON (");
+            self.list(&more.distinct_on, Self::expr);
+            self.sql(") ");
+        }
+        if query.items.is_empty() {
+            if query.from.is_none() {
+                self.invalid("SELECT", "names neither a table nor columns");
+            }
+            self.sql("*");
+        }
+        self.list(&query.items, Self::item);
+        if let Some(from) = &query.from {
+            self.sql(" FROM ");
+            self.table(from);
+        } else if !query.joins.is_empty() {
+            self.invalid("JOIN", "has no table to join to");
+        }
+        for join in &query.joins {
+            self.join(join);
+        }
+        self.filter(&query.filter);
+        let Some(more) = more else { return };
+        if !more.group_by.is_empty() {
+            self.sql(" GROUP BY ");
+            self.list(&more.group_by, Self::expr);
+        }
+        if !more.having.is_empty() {
+            self.sql(" HAVING ");
+            self.conditions(&more.having);
+        }
+        if !more.windows.is_empty() {
+            self.require(Feature::Windows);
+            self.sql(" WINDOW ");
+            self.list(&more.windows, |out, (name, window)| {
+                out.name(name);
+                out.sql(" AS ");
+                out.window(window);
+            });
+        }
+    }
+
+    fn ctes(&mut self, ctes: &[Cte]) {
+        self.require(Feature::With);
+        self.sql(if ctes.iter().any(|cte| cte.recursive) { "WITH RECURSIVE " } else { "WITH " });
+        self.list(ctes, |out, cte| {
+            out.name(&cte.name);
+            if !cte.columns.is_empty() {
+                out.sql(" ");
+                out.names(&cte.columns);
+            }
+            out.sql(" AS ");
+            if let Some(materialized) = cte.materialized {
+                out.require(Feature::Materialized);
+                out.sql(if materialized { "MATERIALIZED " } else { "NOT MATERIALIZED " });
+            }
+            out.sql("(");
+            out.select(&cte.query);
+            out.sql(")");
+        });
+        self.sql(" ");
+    }
+
+    fn combined(&mut self, combined: &Combined) {
+        use SetOperation::{Except, ExceptAll, Intersect, IntersectAll, Union, UnionAll};
+        match combined.operation {
+            Union | UnionAll => {}
+            Intersect | Except => self.require(Feature::Intersect),
+            IntersectAll | ExceptAll => self.require(Feature::IntersectAll),
+        }
+        // Of operations in a row, engines work out INTERSECT first, or all from left to right.
+        let binds_tighter = matches!(combined.operation, Intersect | IntersectAll);
+        let first = combined.first.more.as_deref().and_then(|more| more.combined.as_ref());
+        let same = first.is_none_or(|first| {
+            binds_tighter == matches!(first.operation, Intersect | IntersectAll) && !binds_tighter
+                || first.operation == combined.operation
+        });
+        self.part_of_query(&combined.first, same);
+        self.sql(combined.operation.as_sql());
+        let second = combined.second.more.as_deref().is_none_or(|more| more.combined.is_none());
+        self.part_of_query(&combined.second, second);
+    }
+
+    /// Appends one of several queries, on its own where what is said of it could be read as said of all.
+    fn part_of_query(&mut self, query: &Select, is_plain: bool) {
+        let says_more = !query.order_by.is_empty()
+            || query.limit.is_some()
+            || query.offset.is_some()
+            || query.more.as_deref().is_some_and(|more| !more.ctes.is_empty() || more.lock.is_some());
+        if is_plain && !says_more {
+            return self.select(query);
+        }
+        let (open, close) = self.dialect().nested_query();
+        self.sql(open);
+        self.select(query);
+        self.sql(close);
+    }
+
+    fn join(&mut self, join: &Join) {
+        match join.kind {
+            JoinKind::Right => self.require(Feature::RightJoin),
+            JoinKind::Full => self.require(Feature::FullJoin),
+            JoinKind::Inner | JoinKind::Left | JoinKind::Cross => {}
+        }
+        self.sql(join.kind.as_sql());
+        self.table(&join.table);
+        match &join.on {
+            JoinOn::Nothing => {}
+            JoinOn::Condition(on) => {
+                self.sql(" ON ");
+                self.expr(on);
+            }
+            JoinOn::Using(columns) => {
+                if columns.is_empty() {
+                    self.invalid("JOIN", "names no columns that both sides have");
+                }
+                self.sql(" USING ");
+                self.names(columns);
+            }
+        }
+    }
+
+    fn table(&mut self, table: &TableRef) {
+        match &table.source {
+            Source::Table(path) => self.path(path),
+            Source::Query(query) => {
+                self.sql("(");
+                self.select(query);
+                self.sql(")");
+            }
+            Source::Lateral(query) => {
+                self.require(Feature::Lateral);
+                self.sql("LATERAL (");
+                self.select(query);
+                self.sql(")");
+            }
+        }
+        if let Some(alias) = &table.alias {
+            self.sql(" AS ");
+            self.name(alias);
+        }
+        if !table.hints.is_empty() {
+            let dialect = self.dialect();
+            dialect.write_index_hints(self, &table.hints);
+        }
+    }
+}
