@@ -43,7 +43,7 @@ pub use manage::Opener;
 pub use pools::PoolStats;
 pub use settings::{PoolSettings, Settings};
 pub use statistics::{Statistics, Totals};
-pub use table::TableQuery;
+pub use table::{Chunks, ConnectionExt, KeysetPage, Page, TableQuery, TableRows};
 pub use transaction::TransactionBody;
 
 pub use dbkeep_engine as engine;

@@ -76,8 +76,8 @@ pub use expr::{
 
 pub use change::{Conflict, Delete, Insert, Truncate, Update, delete_from, insert_into, truncate, update};
 pub use query::{
-    AliasedSelect, Cte, IndexHint, JoinKind, Lock, LockWait, Nulls, Order, Select, SetOperation, TableRef, cte, select,
-    table,
+    AliasedSelect, AtMost, Cte, IndexHint, JoinKind, Lock, LockWait, Nulls, Order, Select, SetOperation, TableRef, cte,
+    select, table,
 };
 
 pub use schema::{Column, ColumnType, CreateTable, DropTable, SchemaOperation, column, create_table, drop_table};

@@ -102,18 +102,20 @@ impl Dialect for SqliteDialect {
         }
     }
 
-    // https://www.sqlite.org/lang_select.html#limitoffset: OFFSET needs a LIMIT, and a negative one is none.
+    // https://www.sqlite.org/lang_select.html#limitoffset: OFFSET needs a LIMIT, and a negative one is none. Numbers in the text: the
+    // planner looks at a bound limit, and would prepare the statement anew for each (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html,
+    // SQLITE_DBCONFIG_ENABLE_QPSG).
     fn write_limit(&self, out: &mut SqlWriter<'_>, limit: Option<u64>, offset: Option<u64>) {
         match limit {
             Some(limit) => {
                 out.sql(" LIMIT ");
-                out.row_count(limit);
+                out.row_digits(limit);
             }
             None => out.sql(" LIMIT -1"),
         }
         if let Some(offset) = offset {
             out.sql(" OFFSET ");
-            out.row_count(offset);
+            out.row_digits(offset);
         }
     }
 

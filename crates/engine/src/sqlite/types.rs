@@ -159,9 +159,7 @@ impl Declared {
                 let utc = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00")).unwrap_or(text);
                 exact::<DateTime>(utc).map(Value::Timestamp)
             }
-            Self::Json => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text).ok().map(|_| Value::Json(text.into()))
-            }
+            Self::Json => serde_json::from_str::<serde::de::IgnoredAny>(text).ok().map(|_| Value::Json(text.into())),
             Self::Uuid => Uuid::parse_str(text).ok().filter(|_| text.len() == 36).map(Value::Uuid),
             Self::Bit => Bits::parse(text).map(Value::Bit),
         }

@@ -10,7 +10,7 @@ mod table;
 pub use combine::SetOperation;
 pub use cte::{Cte, cte};
 pub use order::{Lock, LockWait, Nulls, Order};
-pub use select::{Select, select};
+pub use select::{AtMost, Select, select};
 pub use table::{AliasedSelect, IndexHint, JoinKind, TableRef, table};
 
 pub(crate) use combine::Combined;

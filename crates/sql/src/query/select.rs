@@ -213,6 +213,39 @@ impl Select {
         self
     }
 
+    /// Forgets the limit and the offset said so far.
+    pub fn clear_limit(mut self) -> Self {
+        (self.limit, self.offset) = (None, None);
+        self
+    }
+
+    /// This query with at most so many rows, as a statement: it is not copied.
+    pub fn at_most(&self, rows: u64) -> AtMost<'_> {
+        AtMost { query: self, rows }
+    }
+
+    /// The table it reads, where that is a table and has no other name.
+    pub fn table_path(&self) -> Option<&Path> {
+        match &self.from {
+            Some(TableRef { source: Source::Table(path), alias: None, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether it locks the rows it reads.
+    pub fn locks_rows(&self) -> bool {
+        self.more.as_deref().is_some_and(|more| more.lock.is_some())
+    }
+
+    /// The names of the columns it is ordered by, without their tables; `None` where it is ordered by anything else.
+    pub fn order_columns(&self) -> Option<Vec<String>> {
+        let columns = self.order_by.iter().map(|order| match &order.expr.0 {
+            Node::Column(path) => Some(path.name().to_owned()),
+            _ => None,
+        });
+        columns.collect()
+    }
+
     /// Gives rows that are all the same only once.
     pub fn distinct(mut self) -> Self {
         self.distinct = true;
@@ -399,6 +432,14 @@ impl Select {
             _ => (Path::from(""), filter, false),
         }
     }
+}
+
+/// A query of which only the first rows are wanted; see [`Select::at_most`].
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a query does nothing until it is run"]
+pub struct AtMost<'q> {
+    pub(crate) query: &'q Select,
+    pub(crate) rows: u64,
 }
 
 /// The number one, which no value could change into something else.

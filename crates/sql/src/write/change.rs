@@ -4,8 +4,8 @@ use super::{NewRow, SqlWriter, Upsert};
 use crate::change::{Rows, Values};
 use crate::compile::Problem;
 use crate::{
-    Ansi, Compile, CompileError, Compiled, Conflict, Delete, Dialect, Expr, Feature, Insert, Name, Path, Select,
-    SelectItem, Truncate, Update, Value,
+    Ansi, AtMost, Compile, CompileError, Compiled, Conflict, Delete, Dialect, Expr, Feature, Insert, Name, Path,
+    Select, SelectItem, Truncate, Update, Value,
 };
 use std::fmt;
 
@@ -209,4 +209,10 @@ statements! {
     Update update;
     Delete delete;
     Truncate truncate;
+}
+
+impl Compile for AtMost<'_> {
+    fn write_sql(&self, out: &mut SqlWriter<'_>) {
+        out.at_most(self);
+    }
 }

@@ -155,6 +155,11 @@ impl<'d> SqlWriter<'d> {
         self.owned_value(Value::Int(i64::try_from(rows).unwrap_or(i64::MAX)));
     }
 
+    /// Appends a number of rows as digits in the text. More rows than a signed number of 64 bits counts do not exist.
+    pub fn row_digits(&mut self, rows: u64) {
+        self.sql.push_str(itoa::Buffer::new().format(rows.min(i64::MAX.cast_unsigned())));
+    }
+
     /// Appends a name in quotes.
     pub fn name(&mut self, name: &Name) {
         self.part(name.as_str());

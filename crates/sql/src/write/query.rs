@@ -2,11 +2,20 @@
 
 use super::SqlWriter;
 use crate::query::{Combined, Join, JoinOn, Source};
-use crate::{Cte, Feature, JoinKind, LockWait, Select, SetOperation, TableRef};
+use crate::{AtMost, Cte, Feature, JoinKind, LockWait, Select, SetOperation, TableRef};
 
 impl SqlWriter<'_> {
     /// Appends a query.
     pub fn select(&mut self, query: &Select) {
+        self.limited(query, query.limit);
+    }
+
+    pub(super) fn at_most(&mut self, at_most: &AtMost<'_>) {
+        let limit = at_most.query.limit.map_or(at_most.rows, |limit| limit.min(at_most.rows));
+        self.limited(at_most.query, Some(limit));
+    }
+
+    fn limited(&mut self, query: &Select, limit: Option<u64>) {
         let more = query.more.as_deref();
         if let Some(more) = more
             && !more.ctes.is_empty()
@@ -41,9 +50,9 @@ impl SqlWriter<'_> {
             self.sql(" ");
             self.orders(&query.order_by);
         }
-        if query.limit.is_some() || query.offset.is_some() {
+        if limit.is_some() || query.offset.is_some() {
             let dialect = self.dialect();
-            dialect.write_limit(self, query.limit, query.offset);
+            dialect.write_limit(self, limit, query.offset);
         }
         let Some(more) = more else { return };
         if let Some(lock) = &more.lock {
