@@ -1,7 +1,7 @@
 //! What an engine's folder implements: one live link.
 
 use crate::{
-    Catalog, CatalogOptions, Measurement, Result, Role, Row, RowStream, ServerInfo, TransactionOptions,
+    BulkTarget, Catalog, CatalogOptions, Measurement, Result, Role, Row, RowStream, ServerInfo, TransactionOptions,
     TransactionState,
 };
 use async_trait::async_trait;
@@ -64,6 +64,16 @@ pub trait Driver: Send + Sync {
 
     /// Runs a text of several statements as the server's own client would, without parameters, until the first error.
     async fn script(&mut self, sql: &str) -> Result<()>;
+
+    /// Puts rows into a table by the fastest road there is, all of them or none, and says how many the table took. Joins an open
+    /// transaction. Rows are taken from the iterator only as fast as the server takes them.
+    ///
+    /// A future dropped half-way may leave a part of the rows to be undone by [`recover`](Driver::recover).
+    async fn bulk_insert(
+        &mut self,
+        target: &BulkTarget,
+        rows: &mut (dyn Iterator<Item = Vec<Value>> + Send),
+    ) -> Result<u64>;
 
     /// Starts a transaction.
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()>;

@@ -25,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod beginnings;
+mod bulk_insert;
 mod catalog;
 mod connect;
 mod connection;
@@ -56,6 +57,7 @@ mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod tls;
 
+pub use bulk_insert::BulkTarget;
 pub use catalog::{
     Catalog, CatalogOptions, CheckConstraint, ColumnInfo, ForeignKey, Generated, Index, IndexColumn, Routine,
     RoutineKind, Sequence, Table, TableKind, Trigger, View,

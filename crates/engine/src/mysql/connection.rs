@@ -1,14 +1,15 @@
 //! One connection to MySQL or MariaDB.
 
 use super::altering::alters_session;
+use super::bulk_insert;
 use super::dialect::{Flavor, MySqlDialect};
 use super::link::{Greeting, Link, Next};
 use super::session::Session;
 use super::statement::{self, Request, Surroundings};
 use super::{catalog, errors, locks, probe, role};
 use crate::{
-    Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
-    Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState, Version,
+    BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement,
+    Result, Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -149,6 +150,14 @@ impl Driver for MySqlConnection {
         self.altered |= alters_session(sql);
         let (sql, lexicon, longest) = (sql.to_owned(), self.dialect().lexicon(), self.around.longest_packet);
         self.link.run(move |conn| async move { statement::script(conn, &sql, &lexicon, longest).await }.boxed()).await
+    }
+
+    async fn bulk_insert(
+        &mut self,
+        target: &BulkTarget,
+        rows: &mut (dyn Iterator<Item = Vec<Value>> + Send),
+    ) -> Result<u64> {
+        bulk_insert::run(&mut self.link, &self.around, target, rows).await
     }
 
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {

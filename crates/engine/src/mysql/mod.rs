@@ -3,6 +3,7 @@
 mod altering;
 mod beside;
 mod bulk;
+mod bulk_insert;
 mod catalog;
 mod connection;
 pub(crate) mod dialect;

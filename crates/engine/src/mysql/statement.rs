@@ -262,7 +262,7 @@ pub(super) fn fits(sql: &str, longest_packet: usize) -> Result<()> {
 }
 
 /// The same for parameters. What is longer than a packet of the protocol goes in pieces of 16 MiB, where the server takes those.
-fn params_fit(params: &[mysql_async::Value], longest_packet: usize) -> Result<()> {
+pub(super) fn params_fit(params: &[mysql_async::Value], longest_packet: usize) -> Result<()> {
     const PIECE: usize = 1 << 24;
     let lengths = params.iter().map(|value| match value {
         mysql_async::Value::Bytes(bytes) => bytes.len() + 9,

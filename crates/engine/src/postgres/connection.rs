@@ -1,5 +1,6 @@
 //! One live link to a PostgreSQL server, as the contract wants it.
 
+use super::bulk_insert;
 use super::cache::{Cache, Prepared};
 use super::dialect::PostgresDialect;
 use super::errors;
@@ -7,8 +8,8 @@ use super::link::Link;
 use super::types::encode::{self, Parameter};
 use super::verb;
 use crate::{
-    Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement, Result,
-    Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState,
+    BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement,
+    Result, Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -26,6 +27,8 @@ pub(super) struct PostgresConnection {
     cache: Cache,
     /// Something ran that may have changed the session.
     altered: bool,
+    /// A bulk insert has a transaction of its own open.
+    pub(super) bulk: bool,
 }
 
 impl PostgresConnection {
@@ -47,7 +50,7 @@ impl PostgresConnection {
             survives_cancellation: true,
         };
         let server = ServerInfo { engine: "postgres", product: "PostgreSQL", version, capabilities };
-        Ok(Self { link, server, dialect, cache: Cache::new(options.statement_cache), altered: false })
+        Ok(Self { link, server, dialect, cache: Cache::new(options.statement_cache), altered: false, bulk: false })
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -244,6 +247,14 @@ impl Driver for PostgresConnection {
         outcome
     }
 
+    async fn bulk_insert(
+        &mut self,
+        target: &BulkTarget,
+        rows: &mut (dyn Iterator<Item = Vec<Value>> + Send),
+    ) -> Result<u64> {
+        bulk_insert::run(self, target, rows).await
+    }
+
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {
         let mut sql = String::from("BEGIN");
         if let Some(isolation) = options.isolation {
@@ -262,7 +273,12 @@ impl Driver for PostgresConnection {
     }
 
     async fn recover(&mut self) -> Result<()> {
-        self.link.recover().await
+        self.link.recover().await?;
+        if self.bulk && self.transaction_state() != TransactionState::Idle {
+            self.link.batch("ROLLBACK").await?;
+        }
+        self.bulk = false;
+        Ok(())
     }
 
     async fn reset(&mut self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! PostgreSQL, through tokio-postgres.
 
 mod bulk;
+mod bulk_insert;
 mod cache;
 mod catalog;
 mod connection;

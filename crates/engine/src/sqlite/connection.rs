@@ -3,10 +3,10 @@
 use super::place::{Runner, detached};
 use super::session::Session;
 use super::text::alters_session;
-use super::{SqliteDialect, catalog, open, probe, stream};
+use super::{SqliteDialect, bulk_insert, catalog, open, probe, stream};
 use crate::{
-    Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Measurement, Result, Role, Row, RowStream,
-    ServerInfo, TransactionOptions, TransactionState, Version,
+    BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Measurement, Result, Role,
+    Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -103,6 +103,14 @@ impl Driver for SqliteConnection {
         }
         let sql = sql.to_owned();
         self.runner.long(move |session| session.script(&sql)).await
+    }
+
+    async fn bulk_insert(
+        &mut self,
+        target: &BulkTarget,
+        rows: &mut (dyn Iterator<Item = Vec<Value>> + Send),
+    ) -> Result<u64> {
+        bulk_insert::run(&mut self.runner, target, rows).await
     }
 
     async fn begin(&mut self, options: &TransactionOptions) -> Result<()> {

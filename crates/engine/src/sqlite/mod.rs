@@ -1,6 +1,7 @@
 //! SQLite, embedded: the database is a file of this machine, and the engine is part of this program.
 
 mod bulk;
+mod bulk_insert;
 mod catalog;
 mod connection;
 mod control;

@@ -203,7 +203,7 @@ impl Session {
 
     /// On a reader, refuses what is prepared when it would write. SQLite knows exactly, from the instructions it made of it
     /// (<https://www.sqlite.org/c3ref/stmt_readonly.html>); explaining a write is none.
-    fn refuse_writes(&self, statement: &rusqlite::Statement<'_>) -> Result<()> {
+    pub(super) fn refuse_writes(&self, statement: &rusqlite::Statement<'_>) -> Result<()> {
         if self.reader && !statement.readonly() && statement.is_explain() == 0 {
             return Err(errors::would_write());
         }
@@ -222,7 +222,7 @@ impl Session {
     }
 
     /// Lets the session write again once its read-only transaction is over, however that ended.
-    fn end_read_only(&mut self) -> Result<()> {
+    pub(super) fn end_read_only(&mut self) -> Result<()> {
         if self.query_only && self.connection.is_autocommit() {
             self.set_query_only(false)?;
             self.query_only = false;

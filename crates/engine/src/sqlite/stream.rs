@@ -126,7 +126,7 @@ impl TakeRows for Producer {
 }
 
 /// About how much memory a value takes.
-fn size(value: &Value) -> usize {
+pub(super) fn size(value: &Value) -> usize {
     let beside = match value {
         Value::Text(text) | Value::Json(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),

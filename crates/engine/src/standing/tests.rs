@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::{
-    Capabilities, Catalog, CatalogOptions, Condition, Connection, Driver, Error, ErrorKind, Executed, Measurement,
-    Result, Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
+    BulkTarget, Capabilities, Catalog, CatalogOptions, Condition, Connection, Driver, Error, ErrorKind, Executed,
+    Measurement, Result, Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -164,6 +164,15 @@ impl Driver for Fake {
 
     async fn script(&mut self, sql: &str) -> Result<()> {
         self.ask(sql).await
+    }
+
+    async fn bulk_insert(
+        &mut self,
+        target: &BulkTarget,
+        rows: &mut (dyn Iterator<Item = Vec<Value>> + Send),
+    ) -> Result<u64> {
+        self.ask(&format!("WRITE {}", target.table())).await?;
+        Ok(rows.count() as u64)
     }
 
     async fn begin(&mut self, _: &TransactionOptions) -> Result<()> {

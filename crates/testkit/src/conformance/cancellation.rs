@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// Polls the future at most `polls` times, and not after `pause`; then drops it.
-async fn interrupt<F: Future>(future: F, polls: u32, pause: Duration) -> Option<F::Output> {
+pub(super) async fn interrupt<F: Future>(future: F, polls: u32, pause: Duration) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
     let polled = std::future::poll_fn(|context| {

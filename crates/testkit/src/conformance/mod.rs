@@ -15,6 +15,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bulk;
 mod cancellation;
 mod catalog;
 mod errors;
@@ -28,6 +29,7 @@ mod transactions;
 mod types;
 mod values;
 
+pub use bulk::*;
 pub use cancellation::*;
 pub use catalog::*;
 pub use errors::*;
@@ -84,6 +86,14 @@ macro_rules! conformance_tests {
             locked_rows_time_out
             wrong_addresses_are_told_apart
             databases_are_created_and_dropped
+            bulk_rows_are_stored_as_parameters_store_them
+            bulk_inserts_take_any_number_of_rows
+            bulk_inserts_keep_all_rows_or_none
+            bulk_inserts_join_a_transaction
+            dropped_bulk_inserts_leave_no_rows
+            bulk_rows_are_taken_as_the_server_takes_them
+            bulk_inserts_are_told_of
+            a_read_only_connection_refuses_bulk_inserts
             reset_forgets_the_session
             locks_exclude_each_other
             a_read_only_connection_refuses_writes

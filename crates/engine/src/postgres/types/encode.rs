@@ -27,30 +27,34 @@ impl Parameter {
             Fit::Bytes(bytes) => Ok(Self { format: Format::Binary, bytes: Some(bytes) }),
             Fit::Null => Ok(Self { format: Format::Binary, bytes: None }),
             Fit::Text => Ok(Self { format: Format::Text, bytes: Some(as_text(value, ty).into_bytes()) }),
-            Fit::No(why) => Err(Error::new(
-                ErrorKind::InvalidValue,
-                format!("parameter {number}: the {} {why} {}", value.type_name(), super::name::type_name(ty, -1)),
-            )),
+            Fit::No(why) => Err(refused(value, why, ty).context(format_args!("parameter {number}"))),
         }
     }
 }
 
+/// What to say of a value that cannot be of a type.
+pub(super) fn refused(value: &Value, why: &str, ty: &Type) -> Error {
+    let message = format!("the {} {why} {}", value.type_name(), super::name::type_name(ty, -1));
+    Error::new(ErrorKind::InvalidValue, message)
+}
+
 /// The type behind domains.
-fn base(mut ty: &Type) -> &Type {
+pub(in crate::postgres) fn base(mut ty: &Type) -> &Type {
     while let Kind::Domain(of) = ty.kind() {
         ty = of;
     }
     ty
 }
 
-enum Fit {
+/// How a value goes into a type.
+pub(super) enum Fit {
     Bytes(Vec<u8>),
     Null,
     Text,
     No(&'static str),
 }
 
-fn binary(value: &Value, ty: &Type) -> Fit {
+pub(super) fn binary(value: &Value, ty: &Type) -> Fit {
     let is_text = is_text(ty);
     match value {
         Value::Null => Fit::Null,
@@ -109,7 +113,7 @@ fn micros(value: &dbkeep_sql::DateTime) -> Fit {
     }
 }
 
-fn as_text(value: &Value, ty: &Type) -> String {
+pub(super) fn as_text(value: &Value, ty: &Type) -> String {
     match value {
         // The words that JSON and a person read.
         Value::Bool(value) if *ty != Type::BOOL => value.to_string(),

@@ -2,6 +2,7 @@
 
 pub(super) mod decode;
 pub(super) mod encode;
+pub(super) mod line;
 pub(super) mod name;
 mod nested;
 pub(super) mod text;
