@@ -95,11 +95,11 @@ pub(super) fn write(out: &mut Vec<u8>, value: &Value, class: Class, utc: bool) -
         }
         (Class::Bits, _) => return false,
         // What as a parameter is text, whatever the column.
-        (_, Value::Text(text) | Value::Json(text)) => string(out, text.as_bytes(), class),
-        (_, Value::Decimal(number)) if number.is_finite() => string(out, number.as_str().as_bytes(), class),
-        (_, Value::Uuid(uuid)) => string(out, uuid.hyphenated().encode_lower(&mut [0; 36]).as_bytes(), class),
+        (_, Value::Text(text) | Value::Json(text)) => return string(out, text.as_bytes(), class),
+        (_, Value::Decimal(number)) if number.is_finite() => return string(out, number.as_str().as_bytes(), class),
+        (_, Value::Uuid(uuid)) => return string(out, uuid.hyphenated().encode_lower(&mut [0; 36]).as_bytes(), class),
         (_, Value::Bytes(bytes)) if class == Class::Binary || std::str::from_utf8(bytes).is_ok() => {
-            string(out, bytes, class);
+            return string(out, bytes, class);
         }
         (Class::Text, Value::Int(number)) => digits(out, number),
         (Class::Text, Value::UInt(number)) => digits(out, number),
@@ -178,12 +178,41 @@ fn time(out: &mut Vec<u8>, value: &Time) {
     clock(out, value.hour, value.minute, value.second, value.microsecond);
 }
 
-fn string(out: &mut Vec<u8>, text: &[u8], class: Class) {
-    if class == Class::Binary {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        return out
-            .extend(text.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+/// Appends what as a parameter is text. `false` where the column would not take it as the one and as the other: MySQL reads a parameter
+/// as a number of the column's kind first, where LOAD DATA has the column read the text.
+#[must_use]
+fn string(out: &mut Vec<u8>, text: &[u8], class: Class) -> bool {
+    let is_plain = match class {
+        Class::Binary => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            out.extend(text.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+            return true;
+        }
+        Class::Text | Class::Label | Class::Json => true,
+        Class::Integer | Class::Year => is_number(text, false),
+        Class::Decimal | Class::Approximate => is_number(text, true),
+        Class::Date | Class::Moment | Class::Time => {
+            text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b' '))
+        }
+        Class::Bits | Class::Other => false,
+    };
+    if is_plain {
+        escape(out, text);
     }
+    is_plain
+}
+
+/// Digits, with a sign and a fraction perhaps.
+fn is_number(text: &[u8], may_be_fraction: bool) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    match digits.iter().position(|byte| *byte == b'.') {
+        Some(point) => may_be_fraction && is_digits(&digits[..point]) && is_digits(&digits[point + 1..]),
+        None => is_digits(digits),
+    }
+}
+
+fn escape(out: &mut Vec<u8>, text: &[u8]) {
     let mut from = 0;
     for (at, byte) in text.iter().enumerate() {
         let letter = match byte {
@@ -237,6 +266,11 @@ mod tests {
     fn what_means_something_else_as_text_is_left_to_parameters() {
         for (value, class) in [
             (Value::Double(2.5), Class::Integer),
+            (Value::Decimal("2.5".parse().unwrap()), Class::Integer),
+            (Value::Text("1e3".into()), Class::Integer),
+            (Value::Text("2024-02-29".into()), Class::Decimal),
+            (Value::Text(String::new()), Class::Approximate),
+            (Value::Text("2024-02-29T00:00:00".into()), Class::Moment),
             (Value::Double(0.5), Class::Decimal),
             (Value::Double(1e300), Class::Text),
             (Value::Double(f64::NAN), Class::Approximate),

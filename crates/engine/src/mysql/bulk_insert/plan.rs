@@ -40,8 +40,10 @@ pub(super) async fn make(conn: &mut Conn, target: &BulkTarget, joins: bool, long
     let marks = vec!["?"; target.columns().len()].join(",");
     let probe = conn.prep(format!("{insert}({marks})")).await.map_err(of_driver)?;
     conn.close(probe).await.map_err(of_driver)?;
+    let described = describe(conn, target).await?;
     let parts: Vec<&str> = target.parts().collect();
     let schema = parts.len().checked_sub(2).and_then(|at| parts.get(at).copied());
+    // The last thing that is asked: the driver takes what answers a Prepare for what tells of the transaction.
     let facts: Option<Facts> = conn.exec_first(FACTS, (schema, parts.last().copied())).await.map_err(of_driver)?;
     let (local, mode, patience, notes, bad_engine) =
         facts.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the server did not say how it is set"))?;
@@ -57,7 +59,7 @@ pub(super) async fn make(conn: &mut Conn, target: &BulkTarget, joins: bool, long
     }
     // In this mode an empty text as a parameter becomes NULL, and one that is loaded does not.
     let is_plain = !mode.contains("EMPTY_STRING_IS_NULL");
-    let load = if local != 0 && is_plain { load(conn, target).await? } else { None };
+    let load = described.filter(|_| local != 0 && is_plain);
     let mut put_back = format!("SET SESSION net_read_timeout = {patience}, sql_notes = {notes}");
     for (at, _) in load.iter().flat_map(|load| load.classes.iter().enumerate().filter(|(_, class)| class.is_told())) {
         put_back.push_str(&format!(", {} = NULL", variable(at)));
@@ -66,7 +68,7 @@ pub(super) async fn make(conn: &mut Conn, target: &BulkTarget, joins: bool, long
 }
 
 /// The columns, as far as the account may know.
-async fn load(conn: &mut Conn, target: &BulkTarget) -> Result<Option<Load>> {
+async fn describe(conn: &mut Conn, target: &BulkTarget) -> Result<Option<Load>> {
     let columns = target.columns().join(", ");
     // Prepared and never run: it begins no snapshot.
     let described = match conn.prep(format!("SELECT {columns} FROM {}", target.table())).await {

@@ -120,9 +120,9 @@ impl Loader<'_> {
                 },
                 Some(Message::Insert(rows)) => {
                     let sent = rows.len() as u64;
-                    match self.insert(rows).await {
+                    match self.insert(&rows).await {
                         Ok(inserted) => self.took(inserted, sent).await,
-                        Err(error) => Err(error),
+                        Err(error) => Err(self.narrow(error, &rows).await),
                     }
                 }
                 Some(Message::End) => break Ok(self.rows),
@@ -149,14 +149,13 @@ impl Loader<'_> {
         Ok(self.conn.affected_rows())
     }
 
-    async fn insert(&mut self, rows: Vec<Vec<mysql_async::Value>>) -> Result<u64> {
-        let count = rows.len();
-        let params: Vec<mysql_async::Value> = rows.into_iter().flatten().collect();
+    async fn insert(&mut self, rows: &[Vec<mysql_async::Value>]) -> Result<u64> {
+        let params: Vec<mysql_async::Value> = rows.iter().flatten().cloned().collect();
         let kinds: Vec<_> = params.iter().map(discriminant).collect();
         if self.prepared.as_ref().is_none_or(|(known, _)| *known != kinds) {
             self.close().await;
             let row = format!("({})", vec!["?"; self.plan.columns].join(","));
-            let sql = format!("{}{}", self.plan.insert, vec![row; count].join(","));
+            let sql = format!("{}{}", self.plan.insert, vec![row; rows.len()].join(","));
             statement::fits(&sql, self.plan.longest_packet)?;
             let prepared = self.conn.prep(sql).await.map_err(errors::of_driver)?;
             self.prepared = Some((kinds, prepared));
@@ -165,6 +164,35 @@ impl Loader<'_> {
         let outcome = self.conn.exec_drop(prepared, Params::Positional(params)).await;
         outcome.map_err(|error| self.placed(error))?;
         Ok(self.conn.affected_rows())
+    }
+
+    /// Finds the row that an INSERT with many failed for, by inserting them one at a time, where the server does not say it. What was
+    /// inserted is undone with the rest.
+    async fn narrow(&mut self, error: Error, rows: &[Vec<mysql_async::Value>]) -> Error {
+        use ErrorKind::{CheckViolation, ForeignKeyViolation, InvalidValue, NotNullViolation, UniqueViolation};
+        let is_of_a_row = matches!(
+            error.kind(),
+            UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation | InvalidValue
+        );
+        if !is_of_a_row || error.message().starts_with("row ") {
+            return error;
+        }
+        for row in rows {
+            let row = std::slice::from_ref(row);
+            let outcome = match self.insert(row).await {
+                Ok(inserted) => self.took(inserted, 1).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => {}
+                Err(found) if found.message().starts_with("row ") => return found,
+                Err(found) if found.kind() == error.kind() => {
+                    return found.context(format_args!("row {}", self.rows + 1));
+                }
+                Err(_) => return error,
+            }
+        }
+        error
     }
 
     async fn close(&mut self) {
@@ -213,11 +241,12 @@ impl Loader<'_> {
 
     /// Counts the row that the server names from the first row of all.
     fn of_server(&self, mut error: ServerError) -> Error {
-        if let Some((before, row)) = error.message.rsplit_once(" at row ")
-            && let Ok(row) = row.parse::<u64>()
-        {
-            error.message = format!("{before} at row {}", self.rows + row);
-        }
-        errors::of_server(&error)
+        let place = error
+            .message
+            .rsplit_once(" at row ")
+            .and_then(|(before, row)| Some((before.to_owned(), row.parse::<u64>().ok()?)));
+        let Some((before, row)) = place else { return errors::of_server(&error) };
+        error.message = before;
+        errors::of_server(&error).context(format_args!("row {}", self.rows + row))
     }
 }
