@@ -90,6 +90,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     prepare(&db).await?;
     ask(&db).await?;
     enrol(&db).await?;
+    fill(&db).await?;
     stream(&db).await?;
     refuse(&db).await;
 
@@ -190,6 +191,14 @@ async fn enrol(db: &Database) -> Result<(), Error> {
 
     let changed = db.table("courses").filter(col("code").eq("ROCKET")).update([("places", 4)]).await?;
     println!("{changed} course has more places now");
+    Ok(())
+}
+
+/// Many rows at once, all or none, by the engine's own bulk road.
+async fn fill(db: &Database) -> Result<(), Error> {
+    let weeks = (1..=4).map(|week| params![2, 1, Date::new(2026, 2, 7 * week)]);
+    let stored = db.bulk_insert("attendance", ["course_id", "user_id", "held_on"], weeks).await?;
+    println!("{stored} evenings are noted down");
     Ok(())
 }
 

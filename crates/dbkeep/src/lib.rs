@@ -20,6 +20,7 @@
 //! # }).unwrap();
 //! ```
 
+mod bulk;
 mod database;
 mod databases;
 mod error;
