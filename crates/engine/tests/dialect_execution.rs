@@ -70,6 +70,16 @@ async fn query(connection: &mut Connection, statement: impl Compile) -> Vec<Row>
     rows.unwrap_or_else(|error| panic!("{error}: {}", compiled.sql))
 }
 
+async fn schema(connection: &mut Connection, schema: &Schema) {
+    for ddl in schema.compile(&*connection.dialect()).unwrap() {
+        connection.execute(&ddl.sql, &[]).await.unwrap_or_else(|error| panic!("{error}: {}", ddl.sql));
+    }
+}
+
+async fn create(connection: &mut Connection, table: impl Into<Path>, describe: impl FnOnce(&mut Blueprint)) {
+    schema(connection, Schema::new().create(table, describe)).await;
+}
+
 async fn ids(connection: &mut Connection, statement: impl Compile) -> Vec<i64> {
     query(connection, statement).await.iter().map(|row| row.get(0).unwrap()).collect()
 }
@@ -84,19 +94,19 @@ async fn number(connection: &mut Connection, statement: impl Compile) -> i64 {
 
 async fn rows_go_in_and_come_out(connection: &mut Connection) {
     let c = connection;
-    let ledger = create_table("users")
-        .if_not_exists()
-        .column(column("id", ColumnType::BigInt).auto_increment())
-        .column(column("email", ColumnType::Varchar(100)).unique())
-        .column(column("name", ColumnType::Varchar(100)))
-        .column(column("age", ColumnType::Integer).nullable())
-        .column(column("fee", ColumnType::Decimal(10, 2)).default("1.50".parse::<Decimal>().unwrap()))
-        .column(column("state", ColumnType::Varchar(40)).default("it's \\ new; -- x"))
-        .column(column("active", ColumnType::Boolean).default(true))
-        .column(column("seen_at", ColumnType::Timestamp).default(current_timestamp()))
-        .unique(["name", "age"]);
-    execute(c, ledger.clone()).await;
-    execute(c, ledger).await;
+    let ledger = |t: &mut Blueprint| {
+        t.if_not_exists();
+        t.id();
+        t.string("email", 100).unique();
+        t.string("name", 100);
+        t.integer("age").nullable();
+        t.decimal("fee", 10, 2).default("1.50".parse::<Decimal>().unwrap());
+        t.string("state", 40).default("it's \\ new; -- x");
+        t.boolean("active").default(true);
+        t.timestamp("seen_at").use_current();
+        t.unique(["name", "age"]);
+    };
+    create(c, "users", ledger).await;
 
     let users = || select().from("users");
     let insert = || insert_into("users").columns(["email", "name", "age"]);
@@ -197,12 +207,10 @@ async fn rows_go_in_and_come_out(connection: &mut Connection) {
     assert_eq!(execute(c, delete_from("users").all_rows()).await, before as u64);
     assert_eq!(number(c, users().to_count()).await, 0);
 
-    execute(
-        c,
-        create_table("d")
-            .column(column("id", ColumnType::BigInt).auto_increment())
-            .column(column("v", ColumnType::Integer).default(7)),
-    )
+    create(c, "d", |t| {
+        t.id();
+        t.integer("v").default(7);
+    })
     .await;
     execute(c, insert_into("d").default_values()).await;
     execute(
@@ -211,8 +219,8 @@ async fn rows_go_in_and_come_out(connection: &mut Connection) {
     )
     .await;
     assert_eq!(ids(c, select().column("v").from("d").order_by_desc("id").limit(2)).await, [8, 7]);
-    execute(c, drop_table("d")).await;
-    execute(c, drop_table("d").if_exists()).await;
+    schema(c, Schema::new().drop("d")).await;
+    schema(c, Schema::new().drop_if_exists("d")).await;
 }
 
 /// A condition, as the test understands it.
@@ -364,9 +372,13 @@ fn any_condition() -> impl Strategy<Value = Condition> {
 }
 
 async fn conditions_mean_what_they_say(connection: &mut Connection) {
-    let number = |name| column(name, ColumnType::Integer).nullable();
-    let table = create_table("t").column(column("id", ColumnType::Integer).primary_key());
-    execute(connection, table.column(number("a")).column(number("b")).column(number("c"))).await;
+    create(connection, "t", |t| {
+        t.integer("id").primary();
+        for name in COLUMNS {
+            t.integer(name).nullable();
+        }
+    })
+    .await;
     // Every combination of NULL, 0, 1 and 2 in three columns.
     let value = |at: i64| (at > 0).then_some(at - 1);
     let rows: Vec<[Option<i64>; 3]> = (0..64).map(|at| [value(at / 16), value(at / 4 % 4), value(at % 4)]).collect();
@@ -411,10 +423,11 @@ async fn hostile_names_and_values_come_back(connection: &mut Connection) {
     for (at, text) in texts.iter().enumerate() {
         let name = Name::from(*text);
         let table = Path::from(Name::from(format!("{text}{at}")));
-        let make = create_table(table.clone())
-            .column(column(name.clone(), ColumnType::Varchar(100)).default(*text))
-            .column(column("n", ColumnType::Integer).primary_key());
-        execute(connection, make).await;
+        create(connection, table.clone(), |t| {
+            t.string(name.clone(), 100).default(*text);
+            t.integer("n").primary();
+        })
+        .await;
         execute(connection, insert_into(table.clone()).set("n", 1)).await;
         execute(connection, insert_into(table.clone()).set(name.clone(), *text).set("n", 2)).await;
         let column = || col(Path::from(name.clone()));
@@ -431,6 +444,6 @@ async fn hostile_names_and_values_come_back(connection: &mut Connection) {
             assert_eq!(row.columns()[0].name, *text);
             assert_eq!(row.get::<String>(0).unwrap(), *text);
         }
-        execute(connection, drop_table(table)).await;
+        schema(connection, Schema::new().drop(table)).await;
     }
 }

@@ -319,51 +319,6 @@ fn statements() -> Vec<(&'static str, Box<dyn Compile>)> {
     add("a name of 65 characters", Box::new(select().column("a".repeat(65)).from("t")));
     add("names no one takes", Box::new(select().columns(["", "a..b", "a.b.c.d", "a\0b"]).from("t")));
     add("a name that ends in a space", Box::new(select().column("a ").from("😀")));
-
-    add(
-        "a ledger",
-        Box::new(
-            create_table("dbkeep_migrations")
-                .if_not_exists()
-                .column(column("id", ColumnType::BigInt).auto_increment())
-                .column(column("migration", ColumnType::Varchar(255)).unique())
-                .column(column("batch", ColumnType::Integer))
-                .column(column("checksum", ColumnType::Char(64)).nullable())
-                .column(column("duration_ms", ColumnType::BigInt).default(0))
-                .column(column("state", ColumnType::Varchar(20)).default("it's \\ done"))
-                .column(column("failed", ColumnType::Boolean).default(false))
-                .column(column("executed_at", ColumnType::Timestamp).default(current_timestamp()))
-                .unique(["batch", "migration"]),
-        ),
-    );
-    add(
-        "every type",
-        Box::new(
-            [
-                ColumnType::Boolean,
-                ColumnType::SmallInt,
-                ColumnType::Integer,
-                ColumnType::BigInt,
-                ColumnType::Float,
-                ColumnType::Double,
-                ColumnType::Decimal(10, 2),
-                ColumnType::Char(2),
-                ColumnType::Varchar(50),
-                ColumnType::Text,
-                ColumnType::Blob,
-                ColumnType::Date,
-                ColumnType::Time,
-                ColumnType::DateTime,
-                ColumnType::Timestamp,
-                ColumnType::Json,
-                ColumnType::Uuid,
-            ]
-            .into_iter()
-            .enumerate()
-            .fold(create_table("types"), |t, (at, ty)| t.column(column(format!("c{at}"), ty))),
-        ),
-    );
-    add("a table dropped", Box::new(drop_table("app.old").if_exists()));
     list
 }
 

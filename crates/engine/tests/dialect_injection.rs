@@ -101,13 +101,6 @@ fn statements(name: &str, value: &str) -> Vec<Box<dyn Compile>> {
             delete_from((name, name))
                 .filter(case().when(col(whole.clone()).eq(value), value).otherwise(value).eq(value)),
         ),
-        Box::new(
-            create_table((name, name))
-                .column(column(name, ColumnType::Text).default(value))
-                .column(column(name, ColumnType::BigInt).auto_increment())
-                .unique([name]),
-        ),
-        Box::new(drop_table((name, name))),
     ]
 }
 

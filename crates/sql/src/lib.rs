@@ -80,7 +80,12 @@ pub use query::{
     select, table,
 };
 
-pub use schema::{Column, ColumnType, CreateTable, DropTable, SchemaOperation, column, create_table, drop_table};
+pub use schema::{
+    Action, AlterTable, Alteration, Blueprint, Change, CheckDef, ColumnDef, ColumnType, CreateTable, Ddl, DdlWriter,
+    DropTable, ForeignKeyDef, Generation, Impact, IndexDef, IndexKey, IndexKind, IndexPart, IndexParts, IndexRef,
+    LockClass, Method, Names, Position, RenameTable, Schema, SchemaDialect, SchemaOperation, StandardSchema,
+    TableOption, TableOptions,
+};
 
 pub use compile::{Compile, CompileError, Compiled, Explain, Problem, explain};
 

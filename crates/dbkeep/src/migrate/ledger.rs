@@ -3,10 +3,7 @@
 use super::error::During as _;
 use super::{Error, ErrorKind, Result};
 use dbkeep_engine::{self as engine, CatalogOptions, Connection, Row};
-use dbkeep_sql::{
-    ColumnType, Compile, CreateTable, DateTime, Ident, Value, col, column, create_table, delete_from, insert_into,
-    select, update,
-};
+use dbkeep_sql::{Compile, DateTime, Ident, Schema, Value, col, delete_from, insert_into, select, update};
 use jiff::Timestamp;
 
 /// How far a migration came.
@@ -96,27 +93,32 @@ impl Ledger {
         self.table.as_str()
     }
 
-    fn definition(&self) -> CreateTable {
-        use ColumnType::{BigInt, Char, Timestamp, Varchar};
-        create_table(&self.table)
-            .if_not_exists()
-            .column(column("id", BigInt).primary_key())
-            .column(column("migration", Varchar(255)).unique())
-            .column(column("batch", BigInt))
-            .column(column("state", Varchar(16)))
-            .column(column("executed_at", Timestamp))
-            .column(column("duration_ms", BigInt))
-            .column(column("checksum", Char(64)))
-            .column(column("statements_done", BigInt))
-            .column(column("done_checksum", Varchar(64)))
-            .column(column("engine", Varchar(100)))
-            .column(column("executed_by", Varchar(255)).nullable())
-            .column(column("error", Varchar(1000)).nullable())
+    fn definition(&self) -> Schema {
+        let mut schema = Schema::new();
+        schema.create(&self.table, |t| {
+            t.if_not_exists();
+            t.big_integer("id").primary();
+            t.string("migration", 255).unique();
+            t.big_integer("batch");
+            t.string("state", 16);
+            t.timestamp("executed_at");
+            t.big_integer("duration_ms");
+            t.char("checksum", 64);
+            t.big_integer("statements_done");
+            t.string("done_checksum", 64);
+            t.string("engine", 100);
+            t.string("executed_by", 255).nullable();
+            t.string("error", 1000).nullable();
+        });
+        schema
     }
 
     /// Makes the table where there is none.
     pub(crate) async fn create(&self, connection: &mut Connection) -> Result<()> {
-        self.run(connection, &self.definition(), format!("create the ledger {}", self.name())).await?;
+        let compiled = self.definition().compile(&*connection.dialect()).map_err(|error| self.unbuildable(error))?;
+        for ddl in compiled {
+            connection.execute(&ddl.sql, &[]).await.during(format!("create the ledger {}", self.name()))?;
+        }
         Ok(())
     }
 

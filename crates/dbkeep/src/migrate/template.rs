@@ -2,7 +2,7 @@
 
 use super::name::FileName;
 use super::{Error, ErrorKind, Name, Result};
-use dbkeep_sql::{ColumnType, Compile, Dialect, Ident, column, create_table};
+use dbkeep_sql::{Dialect, Ident, Schema};
 use jiff::{Span, Timestamp, Zoned, tz::TimeZone};
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -183,16 +183,19 @@ fn quoted(name: &str, dialect: &dyn Dialect) -> Result<String> {
 }
 
 fn create_statement(table: &str, dialect: &dyn Dialect) -> Result<String> {
-    let statement = create_table(table)
-        .column(column("id", ColumnType::BigInt).auto_increment())
-        .column(column("name", ColumnType::Varchar(255)))
-        .column(column("created_at", ColumnType::Timestamp).default(dbkeep_sql::current_timestamp()));
-    let compiled = statement.compile(dialect).map_err(|error| {
+    let mut schema = Schema::new();
+    schema.create(table, |t| {
+        t.id();
+        t.string("name", 255);
+        t.timestamp("created_at").use_current();
+    });
+    let compiled = schema.compile(dialect).map_err(|error| {
         Error::new(ErrorKind::File, format!("{table:?} is no name for a table"))
             .with_hint(error.hint())
             .with_source(error)
     })?;
-    Ok(compiled.sql)
+    let statements: Vec<String> = compiled.into_iter().map(|ddl| ddl.sql).collect();
+    Ok(statements.join(";\n"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! How MySQL and MariaDB spell SQL.
 
 use dbkeep_sql::{
-    Ansi, CastType, ColumnType, Conflict, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, Insert,
-    JsonNode, JsonQuestion, Lexicon, Lock, NewRow, Nulls, Order, Path, Search, SearchMode, Spelled, SqlWriter,
+    Ansi, CastType, Conflict, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, Insert, JsonNode,
+    JsonQuestion, Lexicon, Lock, NewRow, Nulls, Order, Path, SchemaDialect, Search, SearchMode, Spelled, SqlWriter,
     Unsupported, Value, col, json_of,
 };
-use std::borrow::Cow;
 
 /// Which of the two products a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +26,16 @@ impl MySqlDialect {
     /// The spelling of this product at this version (major, minor, patch).
     pub const fn new(flavor: Flavor, version: (u32, u32, u32)) -> Self {
         Self { flavor, version }
+    }
+
+    /// Which of the two products.
+    pub const fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// The version whose spelling this is.
+    pub const fn version(&self) -> (u32, u32, u32) {
+        self.version
     }
 
     /// The first version of this product that knows something; `None` where none does.
@@ -517,24 +526,8 @@ impl Dialect for MySqlDialect {
         });
     }
 
-    // https://dev.mysql.com/doc/refman/8.4/en/data-types.html. TIMESTAMP ends in 2038; sessions run in UTC.
-    fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
-        Cow::Borrowed(match column_type {
-            ColumnType::Boolean => "TINYINT(1)",
-            ColumnType::Integer => "INT",
-            ColumnType::Float => "FLOAT",
-            ColumnType::Double => "DOUBLE",
-            ColumnType::Text => "LONGTEXT",
-            ColumnType::Blob => "LONGBLOB",
-            ColumnType::DateTime | ColumnType::Timestamp => "DATETIME(6)",
-            other => return dbkeep_sql::Ansi.column_type(other),
-        })
-    }
-
-    // https://dev.mysql.com/doc/refman/8.4/en/example-auto-increment.html
-    fn write_auto_increment(&self, out: &mut SqlWriter<'_>, column_type: &ColumnType) {
-        out.column_type(column_type);
-        out.sql(" NOT NULL AUTO_INCREMENT PRIMARY KEY");
+    fn ddl(&self) -> &dyn SchemaDialect {
+        self
     }
 }
 

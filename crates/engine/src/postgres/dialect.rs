@@ -1,10 +1,9 @@
 //! How PostgreSQL spells SQL.
 
 use dbkeep_sql::{
-    Ansi, CastType, ColumnType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, JsonNode, JsonPath, JsonQuestion,
-    JsonStep, Lexicon, Path, Placeholder, Search, SearchMode, SqlWriter, Unsupported, Value, json_of,
+    Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, JsonNode, JsonPath, JsonQuestion, JsonStep,
+    Lexicon, Path, Placeholder, SchemaDialect, Search, SearchMode, SqlWriter, Unsupported, Value, json_of,
 };
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The spelling of PostgreSQL at one version.
@@ -232,17 +231,8 @@ impl Dialect for PostgresDialect {
         out.sql("))");
     }
 
-    // https://www.postgresql.org/docs/current/datatype.html
-    fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
-        Cow::Borrowed(match column_type {
-            ColumnType::Decimal(precision, scale) => return Cow::Owned(format!("NUMERIC({precision}, {scale})")),
-            ColumnType::Text => "TEXT",
-            ColumnType::Blob => "BYTEA",
-            ColumnType::Timestamp => "TIMESTAMPTZ(6)",
-            ColumnType::Json => "JSONB",
-            ColumnType::Uuid => "UUID",
-            other => return Ansi.column_type(other),
-        })
+    fn ddl(&self) -> &dyn SchemaDialect {
+        self
     }
 }
 

@@ -1,10 +1,9 @@
 //! How SQLite spells SQL.
 
 use dbkeep_sql::{
-    Ansi, CastType, ColumnType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, JsonNode, JsonPath,
-    JsonQuestion, JsonStep, Lexicon, Order, Path, Search, Select, Spelled, SqlWriter, Unsupported, Value, json_of,
+    Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, JsonNode, JsonPath, JsonQuestion,
+    JsonStep, Lexicon, Order, Path, SchemaDialect, Search, Select, Spelled, SqlWriter, Unsupported, Value, json_of,
 };
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The spelling of SQLite at one version.
@@ -17,6 +16,11 @@ impl SqliteDialect {
     /// The spelling at this version (major, minor, patch).
     pub const fn new(version: (u32, u32, u32)) -> Self {
         Self { version }
+    }
+
+    /// The version whose spelling this is.
+    pub const fn version(&self) -> (u32, u32, u32) {
+        self.version
     }
 }
 
@@ -423,30 +427,8 @@ impl Dialect for SqliteDialect {
         };
     }
 
-    // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-    // A declared type is a name that tells readers what a column holds, and the affinity that its letters give it
-    // (https://www.sqlite.org/datatype3.html, section 3.1). With TEXT in its name, a decimal or a document stays the text it
-    // is: under NUMERIC affinity, a decimal would become a float of fifteen digits.
-    fn column_type(&self, column_type: &ColumnType) -> Cow<'static, str> {
-        Cow::Borrowed(match column_type {
-            ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => "INTEGER",
-            ColumnType::Boolean => "BOOLEAN",
-            ColumnType::Float | ColumnType::Double => "REAL",
-            ColumnType::Decimal(precision, scale) => return Cow::Owned(format!("DECIMAL TEXT({precision}, {scale})")),
-            ColumnType::Blob => "BLOB",
-            ColumnType::Date => "DATE",
-            ColumnType::Time => "TIME",
-            ColumnType::DateTime => "DATETIME",
-            ColumnType::Timestamp => "TIMESTAMPTZ",
-            ColumnType::Json => "JSON TEXT",
-            ColumnType::Uuid => "UUID TEXT",
-            _ => "TEXT",
-        })
-    }
-
-    // https://www.sqlite.org/autoinc.html: AUTOINCREMENT would only forbid numbers of deleted rows, at a price for every insert.
-    fn write_auto_increment(&self, out: &mut SqlWriter<'_>, _: &ColumnType) {
-        out.sql("INTEGER PRIMARY KEY");
+    fn ddl(&self) -> &dyn SchemaDialect {
+        self
     }
 }
 

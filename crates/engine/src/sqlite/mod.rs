@@ -5,6 +5,7 @@ mod bulk_insert;
 mod catalog;
 mod connection;
 mod control;
+mod ddl;
 mod definition;
 pub(crate) mod dialect;
 mod errors;

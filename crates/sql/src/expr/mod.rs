@@ -197,6 +197,14 @@ impl Expr {
         }
     }
 
+    /// The column, if it is one and nothing more.
+    pub(crate) fn as_column(&self) -> Option<&Path> {
+        match &self.0 {
+            Node::Column(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Something that means nothing; compiling it says why.
     pub(crate) fn invalid(what: &'static str, problem: &'static str) -> Self {
         Expr(Node::Invalid(Box::new((what, problem))))

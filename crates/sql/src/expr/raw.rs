@@ -1,13 +1,12 @@
 //! The one door for text that is SQL.
 
 use super::{Expr, Node, val};
-use crate::Value;
-use std::borrow::Cow;
+use crate::{Text, Value};
 
 /// SQL as the program wrote it, and what stands in place of its question marks.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Raw {
-    pub(crate) sql: Cow<'static, str>,
+    pub(crate) sql: Text,
     pub(crate) arguments: Vec<Expr>,
 }
 
@@ -33,12 +32,12 @@ pub(crate) struct Raw {
 /// );
 /// # Ok::<(), dbkeep_sql::CompileError>(())
 /// ```
-pub fn raw(sql: impl Into<Cow<'static, str>>, params: impl IntoIterator<Item = Value>) -> Expr {
+pub fn raw(sql: impl Into<Text>, params: impl IntoIterator<Item = Value>) -> Expr {
     raw_with(sql, params.into_iter().map(val))
 }
 
 /// As [`raw`], with an expression for each `?`: a value, which becomes a parameter, a column, or anything made of them.
-pub fn raw_with(sql: impl Into<Cow<'static, str>>, arguments: impl IntoIterator<Item = Expr>) -> Expr {
+pub fn raw_with(sql: impl Into<Text>, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     Expr(Node::Raw(Box::new(Raw { sql: sql.into(), arguments: arguments.into_iter().collect() })))
 }
 

@@ -8,8 +8,8 @@ mod query;
 use crate::compile::{CompileError, Compiled, Problem};
 use crate::dialect::write_quoted;
 use crate::{
-    ColumnType, Dialect, Expr, Feature, Ident, IdentError, Lock, LockWait, Name, Nulls, Order, Path, Placeholder,
-    Unsupported, Value,
+    Dialect, Expr, Feature, Ident, IdentError, Lock, LockWait, Name, Nulls, Order, Path, Placeholder, Unsupported,
+    Value,
 };
 
 /// Where a statement is written to. Dialects append to it what they spell in their own way.
@@ -82,6 +82,11 @@ impl<'d> SqlWriter<'d> {
         self.sql
     }
 
+    /// Takes the text so far; problems stay.
+    pub(crate) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.sql)
+    }
+
     /// How many parameters there are so far.
     pub fn parameters(&self) -> usize {
         self.params.len() + self.uncollected
@@ -100,13 +105,6 @@ impl<'d> SqlWriter<'d> {
 
     pub(crate) fn text(&mut self, sql: &str) {
         self.sql.push_str(sql);
-    }
-
-    /// From here to the end of `write`, values are written as literals.
-    pub(crate) fn literally(&mut self, write: impl FnOnce(&mut Self)) {
-        let before = std::mem::replace(&mut self.literals, true);
-        write(self);
-        self.literals = before;
     }
 
     /// Appends a value: a placeholder, and the value to the parameters.
@@ -249,7 +247,8 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
-    pub(crate) fn invalid(&mut self, statement: &'static str, problem: &'static str) {
+    /// Notes that a statement is not complete, or contradicts itself.
+    pub fn invalid(&mut self, statement: &'static str, problem: &'static str) {
         self.problem(Problem::Invalid { statement, problem });
     }
 
@@ -270,12 +269,6 @@ impl<'d> SqlWriter<'d> {
         self.sql(" AS ");
         self.sql.push_str(type_name);
         self.sql(")");
-    }
-
-    /// Appends the name of a column's type.
-    pub fn column_type(&mut self, column_type: &ColumnType) {
-        let name = self.dialect.column_type(column_type);
-        self.sql.push_str(&name);
     }
 
     /// Appends a list of names in parentheses.

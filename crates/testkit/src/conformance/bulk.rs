@@ -27,7 +27,7 @@ fn rows(ids: std::ops::Range<i64>) -> impl Iterator<Item = Vec<Value>> + Send {
 
 /// Values of every kind, each to be tried in every type.
 fn hostile() -> Vec<Value> {
-    let text = |text: &str| Value::Text(text.to_owned());
+    let text = |text: &str| Value::from(text);
     let decimal = |text: &str| Value::Decimal(text.parse().expect("a decimal"));
     let moment = |date: Date, micro: u32| DateTime::new(date, 12, 30, 59, micro);
     let day = Date::new(2024, 2, 29);
@@ -123,7 +123,7 @@ fn hostile() -> Vec<Value> {
         [(14, -3, 4_500_000), (0, 0, 0), (-1, 31, -1), (-13, -1, -1)]
             .map(|(months, days, microseconds)| Value::Interval(Interval { months, days, microseconds })),
     );
-    values.extend(["{\"a\": [1, null], \"ü\": \"🦀\\n\"}", "null", "5", "{"].map(|json| Value::Json(json.to_owned())));
+    values.extend(["{\"a\": [1, null], \"ü\": \"🦀\\n\"}", "null", "5", "{"].map(|json| Value::Json(json.into())));
     values.push(Value::Uuid("67e55044-10b1-426f-9247-bb680e5fe0c8".parse().expect("a uuid")));
     values.push(Value::Array(vec![Value::Int(1), Value::Null, Value::Int(-7)]));
     values.push(Value::Array(vec![text("a\\b"), text("\"\n\t"), text("NULL"), text("")]));

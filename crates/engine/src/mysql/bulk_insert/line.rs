@@ -269,7 +269,7 @@ mod tests {
             (Value::Decimal("2.5".parse().unwrap()), Class::Integer),
             (Value::Text("1e3".into()), Class::Integer),
             (Value::Text("2024-02-29".into()), Class::Decimal),
-            (Value::Text(String::new()), Class::Approximate),
+            (Value::from(""), Class::Approximate),
             (Value::Text("2024-02-29T00:00:00".into()), Class::Moment),
             (Value::Double(0.5), Class::Decimal),
             (Value::Double(1e300), Class::Text),
