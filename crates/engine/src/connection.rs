@@ -75,6 +75,7 @@ impl Connection {
         } else if self.standing.in_flight
             || self.standing.depth > 0
             || self.standing.abandoned.is_some()
+            || self.standing.restore.is_some()
             || self.driver.transaction_state() != TransactionState::Idle
             || self.driver.is_altered()
         {
@@ -93,6 +94,11 @@ impl Connection {
     pub fn on_behalf_of(&mut self, caller: &'static Location<'static>) -> &mut Self {
         self.on_behalf_of = Some(caller);
         self
+    }
+
+    /// Who was named as the caller of the next statement.
+    pub(crate) fn taken_caller(&mut self) -> Option<&'static Location<'static>> {
+        self.on_behalf_of.take()
     }
 
     /// Runs one statement and says what it did.

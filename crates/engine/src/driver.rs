@@ -1,11 +1,11 @@
 //! What an engine's folder implements: one live link.
 
 use crate::{
-    BulkTarget, Catalog, CatalogOptions, Measurement, Result, Role, Row, RowStream, ServerInfo, TransactionOptions,
-    TransactionState,
+    BulkTarget, Catalog, CatalogOptions, Guard, Measurement, Result, Role, Row, RowStream, ServerInfo,
+    TransactionOptions, TransactionState,
 };
 use async_trait::async_trait;
-use dbkeep_sql::{Dialect, Value};
+use dbkeep_sql::{Ddl, Dialect, SchemaOperation, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +103,17 @@ pub trait Driver: Send + Sync {
 
     /// What tables, columns, indexes and the like exist.
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog>;
+
+    /// The statements of a change of the schema, in order, for the database as it is now. None of them takes effect here.
+    async fn plan(&mut self, operation: &SchemaOperation) -> Result<Vec<Ddl>> {
+        operation.compile(&*self.dialect()).map_err(crate::schema::unspeakable)
+    }
+
+    /// What has to stand around these changes, if anything has to.
+    async fn guard(&mut self, operations: &[SchemaOperation]) -> Result<Option<Guard>> {
+        let _ = operations;
+        Ok(None)
+    }
 
     /// Numbers about the server's and the database's state.
     async fn probe(&mut self) -> Result<Vec<Measurement>>;

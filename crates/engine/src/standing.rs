@@ -22,6 +22,8 @@ pub(crate) struct Standing {
     /// An error of the open transaction said that running it again may help.
     pub(crate) retry_may_help: bool,
     pub(crate) broken: bool,
+    /// What puts the session back after a change of the schema whose future was dropped.
+    pub(crate) restore: Option<&'static str>,
     /// When the server last answered, with an error or without.
     pub(crate) answered: Option<Instant>,
 }
@@ -90,7 +92,7 @@ impl Connection {
         if let Some(level) = self.standing.abandoned {
             self.unwind(level).await?;
         }
-        Ok(())
+        self.restore().await
     }
 
     /// After an error or an interruption: does the transaction still stand?

@@ -286,7 +286,12 @@ fn cases() -> Vec<Case> {
     });
     add("a column that takes no NULL any more", EVERYWHERE, &|s| {
         s.table("users", |t| {
-            t.string("name", 200).comment("in full").change();
+            t.string("name", 200).change();
+        });
+    });
+    add("a comment on a column changed", &["mysql", "mariadb", "postgres"], &|s| {
+        s.table("commented", |t| {
+            t.integer("a").comment("in full").change();
         });
     });
     add("labels changed", EVERYWHERE, &|s| {
@@ -490,7 +495,16 @@ async fn run_on(name: &'static str, kind: Option<Kind>) {
     let mut connection = connect(&url.parse::<ConnectOptions>().unwrap()).await.unwrap();
     let mut failures = Vec::new();
     for case in cases().into_iter().filter(|case| case.runs_on.contains(&name)) {
-        let Ok(statements) = case.schema.compile(&*connection.dialect()) else { continue };
+        let compiled = case.schema.compile(&*connection.dialect());
+        if let Err(error) = &compiled
+            && error.hint().starts_with("run it on a connection")
+        {
+            if let Err(error) = connection.schema().apply(&case.schema).await {
+                failures.push(format!("{}: {error}", case.title));
+            }
+            continue;
+        }
+        let Ok(statements) = compiled else { continue };
         for ddl in statements {
             let held = match (ddl.sql.starts_with("ALTER TABLE `"), ddl.impact.method, ddl.impact.locks) {
                 (true, Method::Instant, _) => ", ALGORITHM = INSTANT",

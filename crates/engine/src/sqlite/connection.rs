@@ -3,13 +3,13 @@
 use super::place::{Runner, detached};
 use super::session::Session;
 use super::text::alters_session;
-use super::{SqliteDialect, bulk_insert, catalog, open, probe, stream};
+use super::{SqliteDialect, bulk_insert, catalog, open, probe, rebuild, stream};
 use crate::{
-    BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Measurement, Result, Role,
-    Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
+    BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Guard, Measurement, Result,
+    Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
-use dbkeep_sql::{Dialect, Value};
+use dbkeep_sql::{Ddl, Dialect, SchemaOperation, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(super) struct SqliteConnection {
     runner: Runner,
     server: ServerInfo,
     dialect: Arc<dyn Dialect>,
+    spelling: SqliteDialect,
     read_only: bool,
     /// Something ran that may have changed the session.
     altered: bool,
@@ -32,8 +33,10 @@ impl SqliteConnection {
         // In memory there is no second connection, and where nobody writes there is no writer.
         server.capabilities.single_writer = session.file.is_some() && (reader || !session.read_only);
         let version = &server.version;
-        let dialect = Arc::new(SqliteDialect::new((version.major, version.minor, version.patch)));
-        Ok(Self { read_only: session.read_only, runner: Runner::new(session), server, dialect, altered: false })
+        let spelling = SqliteDialect::new((version.major, version.minor, version.patch));
+        let dialect = Arc::new(spelling);
+        let read_only = session.read_only;
+        Ok(Self { runner: Runner::new(session), server, dialect, spelling, read_only, altered: false })
     }
 }
 
@@ -157,6 +160,16 @@ impl Driver for SqliteConnection {
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog> {
         let options = options.clone();
         self.runner.long(move |session| catalog::read(session, &options)).await
+    }
+
+    async fn plan(&mut self, operation: &SchemaOperation) -> Result<Vec<Ddl>> {
+        let (spelling, operation) = (self.spelling, operation.clone());
+        self.runner.long(move |session| rebuild::plan(session, spelling, &operation)).await
+    }
+
+    async fn guard(&mut self, operations: &[SchemaOperation]) -> Result<Option<Guard>> {
+        let (spelling, operations) = (self.spelling, operations.to_vec());
+        self.runner.long(move |session| rebuild::guard(session, spelling, &operations)).await
     }
 
     async fn probe(&mut self) -> Result<Vec<Measurement>> {

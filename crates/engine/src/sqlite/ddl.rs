@@ -7,6 +7,15 @@ use dbkeep_sql::{
     raw,
 };
 
+/// One writes, and in WAL mode all others read on: <https://www.sqlite.org/wal.html#concurrency>.
+pub(super) const SCAN: Impact = Impact {
+    locks: LockClass::Writes,
+    rewrites: Some(false),
+    method: Method::Scan,
+    note: "without WAL, readers wait as well",
+    source: "https://www.sqlite.org/lang_altertable.html",
+};
+
 impl SchemaDialect for SqliteDialect {
     // https://www.sqlite.org/datatype3.html#determination_of_column_affinity
     // A declared type is a name that tells readers what a column holds, and the affinity that its letters give it
@@ -138,14 +147,6 @@ impl SchemaDialect for SqliteDialect {
     }
 
     fn impact(&self, change: &Change) -> Impact {
-        // One writes, and in WAL mode all others read on: https://www.sqlite.org/wal.html#concurrency
-        let scan = Impact {
-            locks: LockClass::Writes,
-            rewrites: Some(false),
-            method: Method::Scan,
-            note: "without WAL, readers wait as well",
-            source: "https://www.sqlite.org/lang_altertable.html",
-        };
         match change {
             Change::AddColumn(column) if self.type_check(column).is_none() && column.generated.is_none() => {
                 Impact::instant("https://www.sqlite.org/lang_altertable.html#altertabaddcol")
@@ -154,18 +155,18 @@ impl SchemaDialect for SqliteDialect {
                 rewrites: Some(true),
                 method: Method::InPlace,
                 source: "https://www.sqlite.org/lang_altertable.html#altertabdropcol",
-                ..scan
+                ..SCAN
             },
             Change::RenameColumn { .. } => {
                 Impact::instant("https://www.sqlite.org/lang_altertable.html#altertabrename")
                     .note("programs that use the old name fail at once")
             }
             Change::AddIndex(_) => {
-                Impact { method: Method::InPlace, source: "https://www.sqlite.org/lang_createindex.html", ..scan }
+                Impact { method: Method::InPlace, source: "https://www.sqlite.org/lang_createindex.html", ..SCAN }
             }
             Change::DropIndex(_) => Impact::instant("https://www.sqlite.org/lang_dropindex.html"),
             Change::DropCheck(_) => Impact::instant("https://www.sqlite.org/lang_altertable.html"),
-            _ => scan,
+            _ => SCAN,
         }
     }
 
@@ -250,6 +251,6 @@ fn is_null(column: &ColumnDef) -> bool {
 }
 
 /// With foreign keys on, a column that points somewhere begins as NULL.
-fn may_be_added_with_key(column: &ColumnDef) -> bool {
+pub(super) fn may_be_added_with_key(column: &ColumnDef) -> bool {
     column.generated.is_none() && column.nullable && is_null(column)
 }

@@ -5,14 +5,14 @@ use crate::{CheckConstraint, Generated};
 
 /// A token of a definition, by its place in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Token<'a> {
-    kind: Kind,
-    text: &'a str,
-    start: usize,
+pub(super) struct Token<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a str,
+    pub(super) start: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     /// In quotes of any kind: never a keyword.
     Quoted,
@@ -20,16 +20,16 @@ enum Kind {
 }
 
 impl Token<'_> {
-    fn is(&self, keyword: &str) -> bool {
+    pub(super) fn is(&self, keyword: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
     }
 
-    fn is_symbol(&self, symbol: &str) -> bool {
+    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
         self.kind == Kind::Other && self.text == symbol
     }
 
     /// The name this token is.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let inside = || self.text.get(1..self.text.len().saturating_sub(1)).unwrap_or("");
         match (self.kind, self.text.as_bytes().first()) {
             (Kind::Quoted, Some(b'[')) => inside().to_owned(),
@@ -42,7 +42,7 @@ impl Token<'_> {
     }
 }
 
-fn tokens(sql: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(sql: &str) -> Vec<Token<'_>> {
     let bytes = sql.as_bytes();
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -186,7 +186,7 @@ impl TableText {
 }
 
 /// Where the parenthesis at `open` is closed; the end where it is not.
-fn closing(tokens: &[Token<'_>], open: usize) -> usize {
+pub(super) fn closing(tokens: &[Token<'_>], open: usize) -> usize {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
         if token.is_symbol("(") {
@@ -209,7 +209,7 @@ fn inside(sql: &str, tokens: &[Token<'_>], open: usize, close: usize) -> String 
 }
 
 /// Cuts at commas outside of parentheses.
-fn split<'s, 'a>(tokens: &'s [Token<'a>]) -> Vec<&'s [Token<'a>]> {
+pub(super) fn split<'s, 'a>(tokens: &'s [Token<'a>]) -> Vec<&'s [Token<'a>]> {
     let mut depth = 0usize;
     tokens
         .split(|token| {

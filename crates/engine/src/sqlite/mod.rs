@@ -13,10 +13,12 @@ mod lock;
 mod open;
 mod place;
 mod probe;
+mod rebuild;
 mod session;
 mod snapshot;
 mod sound;
 mod stream;
+mod table_sql;
 mod text;
 mod types;
 

@@ -25,6 +25,7 @@ pub use dialect::{SchemaDialect, StandardSchema};
 pub use foreign::{Action, CheckDef, ForeignKeyDef, Names};
 pub use impact::{Ddl, Impact, LockClass, Method};
 pub use index::{IndexDef, IndexKey, IndexKind, IndexPart, IndexParts, IndexRef};
+pub use naming::foreign_key_name;
 pub use operation::{AlterTable, CreateTable, DropTable, RenameTable, Schema, SchemaOperation};
 pub use options::{TableOption, TableOptions};
 pub use write::DdlWriter;

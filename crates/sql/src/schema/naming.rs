@@ -35,6 +35,11 @@ pub(crate) fn name_of<'n>(table: &Path, columns: impl IntoIterator<Item = &'n Na
     format!("{}{tail}", &whole[..end]).into()
 }
 
+/// The name of a foreign key of these columns that was given none.
+pub fn foreign_key_name(table: &Path, columns: &[Name]) -> Name {
+    name_of(table, columns, FOREIGN)
+}
+
 /// FNV-1a, folded to 32 bits: names must be the same in every version of every program.
 /// <http://www.isthe.com/chongo/tech/comp/fnv/>
 fn digest(text: &str) -> u32 {

@@ -15,11 +15,16 @@ pub struct DdlWriter<'d> {
 }
 
 impl<'d> DdlWriter<'d> {
-    pub(crate) fn new(dialect: &'d dyn Dialect) -> Self {
+    /// Nothing written yet, for this dialect.
+    pub fn new(dialect: &'d dyn Dialect) -> Self {
         Self { out: SqlWriter::with_literals(dialect), done: Vec::new() }
     }
 
-    pub(crate) fn finish(self) -> Result<Vec<Ddl>, CompileError> {
+    /// The statements.
+    ///
+    /// # Errors
+    /// [`CompileError`] with everything that is wrong with them.
+    pub fn finish(self) -> Result<Vec<Ddl>, CompileError> {
         self.out.finish()?;
         Ok(self.done)
     }

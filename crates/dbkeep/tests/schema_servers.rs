@@ -1,0 +1,169 @@
+//! Schemas made and changed through a database, on every engine.
+
+#![allow(clippy::unwrap_used)]
+
+use dbkeep::sql::{Action, Schema, current_timestamp, insert_into, select};
+use dbkeep::{Database, ErrorKind, col};
+use dbkeep_testkit::{Kind, server};
+
+async fn on(kind: Option<Kind>, story: impl AsyncFn(&Database)) {
+    let directory = tempfile::tempdir().unwrap();
+    let fresh = match kind {
+        None => None,
+        Some(kind) => match server(kind) {
+            Some(server) => Some(server.fresh_database()),
+            None => return,
+        },
+    };
+    let file = format!("sqlite:{}", directory.path().join("shop.db").display());
+    let url = fresh.as_ref().map_or(file, |database| database.url());
+    let db = Database::connect(&url).await.unwrap();
+    story(&db).await;
+    db.close().await;
+}
+
+macro_rules! on_each_engine {
+    ($($story:ident)*) => {$(
+        mod $story {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                on(None, super::$story).await;
+            }
+
+            #[tokio::test]
+            async fn mariadb() {
+                on(Some(Kind::Mariadb), super::$story).await;
+            }
+
+            #[tokio::test]
+            async fn mysql() {
+                on(Some(Kind::Mysql), super::$story).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                on(Some(Kind::Postgres), super::$story).await;
+            }
+        }
+    )*};
+}
+
+on_each_engine! {
+    tables_are_made_changed_asked_about_and_dropped
+    what_fails_halfway_is_undone_where_that_can_be
+    a_schema_changes_inside_of_a_transaction
+}
+
+async fn tables_are_made_changed_asked_about_and_dropped(db: &Database) {
+    let schema = db.schema();
+    assert!(!schema.has_table("users").await.unwrap());
+    schema
+        .create("users", |t| {
+            t.id();
+            t.string("email", 255).unique();
+            t.string("name", 50).nullable();
+            t.boolean("active").default(true);
+            t.timestamp("made_at").default(current_timestamp());
+        })
+        .await
+        .unwrap();
+    schema
+        .create("posts", |t| {
+            t.id();
+            t.foreign_id("user_id").constrained("users").on_delete(Action::Cascade);
+            t.enum_of("state", ["draft", "it's \\ out"]).default("it's \\ out");
+        })
+        .await
+        .unwrap();
+    assert!(schema.has_table("users").await.unwrap());
+    assert!(schema.has_column("users", "EMAIL").await.unwrap());
+    assert!(!schema.has_column("users", "age").await.unwrap());
+    let names: Vec<String> = schema.columns("users").await.unwrap().into_iter().map(|column| column.name).collect();
+    assert_eq!(names, ["id", "email", "name", "active", "made_at"]);
+    let error = schema.columns("nobody").await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::NotFound));
+
+    db.run(&insert_into("users").set("email", "ada@x").set("name", "Ada")).await.unwrap();
+    db.run(&insert_into("posts").set("user_id", 1)).await.unwrap();
+    schema
+        .table("users", |t| {
+            t.integer("age").unsigned().default(36);
+            t.rename_column("email", "mail");
+            t.string("name", 80).default("nobody").change();
+        })
+        .await
+        .unwrap();
+    schema
+        .table("posts", |t| {
+            t.enum_of("state", ["it's \\ out", "gone"]).default("gone").change();
+        })
+        .await
+        .unwrap();
+    db.run(&insert_into("users").set("mail", "grace@x")).await.unwrap();
+    let rows: Vec<(String, String, i64, bool)> =
+        db.table("users").select(["mail", "name", "age", "active"]).order_by("id").get_as().await.unwrap();
+    assert_eq!(rows[0], ("ada@x".into(), "Ada".into(), 36, true));
+    assert_eq!(rows[1], ("grace@x".into(), "nobody".into(), 36, true));
+    let states: Vec<(String,)> = db.table("posts").select(["state"]).get_as().await.unwrap();
+    assert_eq!(states[0].0, "it's \\ out");
+    assert!(db.run(&insert_into("posts").set("user_id", 1).set("state", "draft")).await.is_err());
+    assert!(db.run(&insert_into("posts").set("user_id", 99)).await.is_err());
+    db.run(&dbkeep::sql::delete_from("users").filter(col("mail").eq("ada@x"))).await.unwrap();
+    assert_eq!(db.fetch(&select().from("posts")).await.unwrap().len(), 0);
+
+    schema.rename("users", "people").await.unwrap();
+    assert!(schema.has_table("people").await.unwrap());
+    schema.drop("posts").await.unwrap();
+    schema.drop("people").await.unwrap();
+    schema.drop_if_exists("people").await.unwrap();
+    assert!(!schema.has_table("people").await.unwrap());
+    let error = schema.drop("people").await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::NotFound));
+}
+
+async fn what_fails_halfway_is_undone_where_that_can_be(db: &Database) {
+    let mut changes = Schema::new();
+    changes
+        .create("one", |t| {
+            t.id();
+        })
+        .drop("never made");
+    assert!(db.schema().apply(&changes).await.is_err());
+    let can_undo = db.server().capabilities.transactional_ddl;
+    assert_eq!(db.schema().has_table("one").await.unwrap(), !can_undo);
+    // What cannot be spelled is known before anything runs.
+    let error = db
+        .schema()
+        .create("two", |t| {
+            t.id();
+            t.string("", 10);
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::Syntax));
+    assert!(!db.schema().has_table("two").await.unwrap());
+}
+
+async fn a_schema_changes_inside_of_a_transaction(db: &Database) {
+    let outcome = db
+        .transaction(async |tx| {
+            tx.schema()
+                .create("kept", |t| {
+                    t.id();
+                    t.integer("n").index();
+                })
+                .await?;
+            tx.schema()
+                .table("kept", |t| {
+                    t.integer("m").nullable();
+                })
+                .await?;
+            assert!(tx.schema().has_column("kept", "m").await?);
+            Ok::<_, dbkeep::Error>(())
+        })
+        .await;
+    outcome.unwrap();
+    assert!(db.schema().has_column("kept", "m").await.unwrap());
+}

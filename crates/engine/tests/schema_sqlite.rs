@@ -1,0 +1,339 @@
+//! What SQLite cannot alter is built anew: nothing of the table is lost on the way, and an error leaves it as it was.
+
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used)]
+
+use dbkeep_engine::{ConnectOptions, Connection, ErrorKind, connect};
+use dbkeep_sql::*;
+use std::task::{Context, Poll, Waker};
+
+async fn open(script: &str) -> Connection {
+    let mut connection = connect(&"sqlite::memory:".parse::<ConnectOptions>().unwrap()).await.unwrap();
+    connection.script(script).await.unwrap();
+    connection
+}
+
+/// Everything the database holds, as text: definitions and rows with their numbers.
+async fn dump(c: &mut Connection, query: &str) -> String {
+    let rows = c.query(query, &[]).await.unwrap();
+    rows.iter().map(|row| format!("{:?}\n", row.values())).collect()
+}
+
+async fn definitions(c: &mut Connection) -> String {
+    let rows = c.query("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name", &[]).await.unwrap();
+    let mut out = String::new();
+    for row in rows {
+        let sql: Option<String> = row.get(2).unwrap();
+        out += &format!("{};\n", sql.unwrap_or_else(|| format!("-- {}", row.get::<String>(1).unwrap())));
+    }
+    out
+}
+
+async fn keys_are_on(c: &mut Connection) -> bool {
+    c.query_one("PRAGMA foreign_keys", &[]).await.unwrap().get::<i64>(0).unwrap() == 1
+        && c.query_one("PRAGMA legacy_alter_table", &[]).await.unwrap().get::<i64>(0).unwrap() == 0
+}
+
+const SHOP: &str = r#"
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE "order's" (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
+  "user id" INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+  parent INTEGER REFERENCES "order's"(id) ON DELETE CASCADE,
+  title TEXT COLLATE NOCASE DEFAULT ('none, (yet)') CHECK (length(title) < 50),
+  price INT,
+  twice INT GENERATED ALWAYS AS (price * 2) STORED,
+  thrice AS (price * 3),
+  note,
+  CONSTRAINT one_each UNIQUE (title, "user id") ON CONFLICT IGNORE
+);
+CREATE INDEX by_title ON "order's" (title DESC, lower(note)) WHERE price > 0;
+CREATE UNIQUE INDEX by_price ON "order's" (price);
+CREATE TABLE lines (order_id INTEGER REFERENCES "order's"(id) ON DELETE CASCADE, what TEXT);
+CREATE TABLE log (what TEXT);
+CREATE TRIGGER logged AFTER INSERT ON "order's" BEGIN INSERT INTO log VALUES ('new ' || new.title); END;
+CREATE TRIGGER elsewhere AFTER INSERT ON lines BEGIN UPDATE "order's" SET note = 'lined; up' WHERE id = new.order_id; END;
+CREATE VIEW dear AS SELECT id, title FROM "order's" WHERE price > 10;
+CREATE TRIGGER through INSTEAD OF DELETE ON dear BEGIN DELETE FROM "order's" WHERE id = old.id; END;
+INSERT INTO users VALUES (1, 'Ada'), (2, NULL);
+INSERT INTO "order's" (id, "user id", parent, title, price, note) VALUES
+  (3, 1, NULL, 'it''s', 5, x'00ff'), (7, 2, 3, 'B', 50, 2.5), (9, 1, 7, NULL, NULL, 'text'), (40, 1, NULL, 'gone', 1, NULL);
+DELETE FROM "order's" WHERE id = 40;
+INSERT INTO lines VALUES (3, 'a'), (7, 'b');
+"#;
+
+const ORDERS: &str = r#"SELECT rowid, *, twice, thrice, typeof(note) FROM "order's" ORDER BY id"#;
+
+#[tokio::test]
+async fn a_table_built_anew_keeps_its_rows_numbers_indexes_triggers_and_views() {
+    let mut c = open(SHOP).await;
+    let (rows, lines) = (dump(&mut c, ORDERS).await, dump(&mut c, "SELECT * FROM lines").await);
+    let before = definitions(&mut c).await;
+    c.schema()
+        .table(Name::from("order's"), |t| {
+            t.big_integer("price").nullable().default(7).change();
+            t.set_default("note", "x");
+        })
+        .await
+        .unwrap();
+    assert_eq!(dump(&mut c, ORDERS).await, rows);
+    assert_eq!(dump(&mut c, "SELECT * FROM lines").await, lines);
+    let expected = before
+        .replace("  price INT,", "  price INTEGER NULL DEFAULT 7,")
+        .replace("  note,", "  note DEFAULT 'x',")
+        .replace("CREATE TABLE \"order's\" (\n", "CREATE TABLE \"order's\" (\n");
+    assert_eq!(definitions(&mut c).await, expected);
+    assert!(keys_are_on(&mut c).await);
+
+    // The numbers of deleted rows stay used, triggers fire, the view stands, and keys hold.
+    c.execute("INSERT INTO \"order's\" (\"user id\", title) VALUES (1, 'new')", &[]).await.unwrap();
+    let row = c.query_one("SELECT id, price, note FROM \"order's\" WHERE title = 'NEW'", &[]).await.unwrap();
+    assert_eq!((row.get::<i64>(0).unwrap(), row.get::<i64>(1).unwrap()), (41, 7));
+    assert_eq!(row.get::<String>(2).unwrap(), "lined; up".replace("lined; up", "x"));
+    let logged = c.query("SELECT what FROM log WHERE what = 'new new'", &[]).await.unwrap();
+    assert_eq!(logged.len(), 1);
+    c.execute("INSERT INTO lines VALUES (41, 'c')", &[]).await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT * FROM dear").await, "[Int(7), Text(\"B\")]\n");
+    c.execute("DELETE FROM dear WHERE id = 7", &[]).await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT order_id FROM lines ORDER BY 1").await, "[Int(3)]\n[Int(41)]\n");
+    let error = c.execute("INSERT INTO lines VALUES (1000, 'x')", &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ForeignKeyViolation);
+}
+
+#[tokio::test]
+async fn row_numbers_that_nobody_named_are_kept_and_so_are_tables_without_any() {
+    let mut c = open(
+        "CREATE TABLE hidden (a TEXT, rowid TEXT) STRICT; INSERT INTO hidden (_rowid_, a, rowid) VALUES (-5, 'x', 'mine'), (77, 'y', NULL);
+         CREATE TABLE keyed (a INTEGER, b TEXT, PRIMARY KEY (b, a)) WITHOUT ROWID; INSERT INTO keyed VALUES (1, 'x'), (2, 'a');",
+    )
+    .await;
+    let query = "SELECT _rowid_, a, rowid FROM hidden ORDER BY 1";
+    let rows = dump(&mut c, query).await;
+    c.schema().table("hidden", |t| t.set_default("a", "none")).await.unwrap();
+    assert_eq!(dump(&mut c, query).await, rows);
+    let keyed = dump(&mut c, "SELECT * FROM keyed").await;
+    c.schema().table("keyed", |t| t.set_default("a", 9)).await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT * FROM keyed").await, keyed);
+    let definitions = definitions(&mut c).await;
+    assert!(
+        definitions.contains("CREATE TABLE \"hidden\" (a TEXT DEFAULT 'none', rowid TEXT) STRICT;"),
+        "{definitions}"
+    );
+    assert!(
+        definitions.contains("CREATE TABLE \"keyed\" (a INTEGER DEFAULT 9, b TEXT, PRIMARY KEY (b, a)) WITHOUT ROWID;"),
+        "{definitions}"
+    );
+    let error = c.schema().table("keyed", |t| t.drop_primary()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn an_error_on_the_way_leaves_everything_as_it_was() {
+    let mut c = open(SHOP).await;
+    let before = (definitions(&mut c).await, dump(&mut c, ORDERS).await);
+    // Rows with NULL, a label that rows do not have, a key that rows do not have, a column that is not there.
+    let table = || Name::from("order's");
+    let not_null = c
+        .schema()
+        .table(table(), |t| {
+            t.string("title", 50).change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(not_null.kind(), ErrorKind::NotNullViolation);
+    let label = c
+        .schema()
+        .table(table(), |t| {
+            t.enum_of("title", ["B"]).nullable().change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(label.kind(), ErrorKind::CheckViolation);
+    c.execute("INSERT INTO users VALUES (50, 'nobody')", &[]).await.unwrap();
+    let orphans = c
+        .schema()
+        .table(table(), |t| {
+            t.foreign("price").references("id").on("users");
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(orphans.kind(), ErrorKind::ForeignKeyViolation, "{orphans}");
+    assert!(orphans.to_string().contains("1 rows would point nowhere"), "{orphans}");
+    let nothing = c.schema().table(table(), |t| t.set_default("nothing", 1)).await.unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::NotFound);
+    let no_table = c.schema().table("nothing", |t| t.set_default("nothing", 1)).await.unwrap_err();
+    assert_eq!(no_table.kind(), ErrorKind::NotFound);
+    assert_eq!((definitions(&mut c).await, dump(&mut c, ORDERS).await), before);
+    assert!(keys_are_on(&mut c).await);
+}
+
+#[tokio::test]
+async fn rows_that_point_nowhere_already_do_not_stand_in_the_way() {
+    let mut c = open(
+        "PRAGMA foreign_keys = OFF; CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES a(id)); INSERT INTO a VALUES (1, 99);
+         PRAGMA foreign_keys = ON;",
+    )
+    .await;
+    c.schema().table("a", |t| t.set_default("b", 1)).await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT * FROM a").await, "[Int(1), Int(99)]\n");
+}
+
+#[tokio::test]
+async fn what_alter_table_knows_is_not_built_anew() {
+    let mut c =
+        open("CREATE TABLE t (a TEXT, state TEXT CONSTRAINT t_state_check CHECK (\"state\" IN ('x')), b INT)").await;
+    let plan = async |c: &mut Connection, describe: &dyn Fn(&mut Alteration)| {
+        let operation = AlterTable::new("t", |t| describe(t)).into();
+        let planned = c.schema().plan(&operation).await.unwrap();
+        let run: Vec<String> = planned.into_iter().map(|ddl| ddl.sql).collect();
+        c.schema().apply(Schema::new().push(operation)).await.unwrap();
+        run
+    };
+    let strict = plan(&mut c, &|t| {
+        t.text("a").change();
+        t.enum_of("state", ["x", "y"]).nullable().change();
+    });
+    assert_eq!(
+        strict.await,
+        [
+            r#"ALTER TABLE "t" ALTER COLUMN "a" SET NOT NULL"#,
+            r#"ALTER TABLE "t" DROP CONSTRAINT "t_state_check""#,
+            r#"ALTER TABLE "t" ADD CONSTRAINT "t_state_check" CHECK ("state" IN ('x', 'y'))"#,
+        ]
+    );
+    let again = plan(&mut c, &|t| {
+        t.text("a").nullable().change();
+        t.enum_of("state", ["y", "z"]).nullable().change();
+    });
+    assert_eq!(
+        again.await,
+        [
+            r#"ALTER TABLE "t" ALTER COLUMN "a" DROP NOT NULL"#,
+            r#"ALTER TABLE "t" DROP CONSTRAINT "t_state_check""#,
+            r#"ALTER TABLE "t" ADD CONSTRAINT "t_state_check" CHECK ("state" IN ('y', 'z'))"#,
+        ]
+    );
+    // A label among a table's constraints goes with the column that is changed.
+    let anew = plan(&mut c, &|t| {
+        t.rename_column("b", "c");
+        t.string("state", 10).nullable().default("y").change();
+        t.index("c");
+    });
+    assert_eq!(
+        anew.await,
+        [
+            r#"ALTER TABLE "t" RENAME COLUMN "b" TO "c""#,
+            "CREATE TABLE \"t_rebuilt\" (a TEXT, state TEXT NULL DEFAULT 'y', \"c\" INT)",
+            r#"INSERT OR ABORT INTO "t_rebuilt" (rowid, "a", "state", "c") SELECT rowid, "a", "state", "c" FROM "t""#,
+            r#"DROP TABLE "t""#,
+            "PRAGMA legacy_alter_table = ON",
+            r#"ALTER TABLE "t_rebuilt" RENAME TO "t""#,
+            "PRAGMA legacy_alter_table = OFF",
+            r#"CREATE INDEX "t_c_index" ON "t" ("c")"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn every_change_that_others_alter_in_place_can_be_made() {
+    let mut c = open("CREATE TABLE users (id INTEGER PRIMARY KEY); INSERT INTO users VALUES (1)").await;
+    c.schema()
+        .create("t", |t| {
+            t.integer("a");
+            t.integer("b").index();
+        })
+        .await
+        .unwrap();
+    c.execute("INSERT INTO t VALUES (1, 1), (2, 1)", &[]).await.unwrap();
+    c.schema()
+        .table("t", |t| {
+            t.primary(["a", "b"]);
+            t.foreign("b").references("id").on("users").name("to_user");
+            t.timestamp("made_at").use_current();
+            t.integer("sum").stored_as(col("a") + col("b"));
+            t.foreign_id("user_id").default(1).constrained("users");
+            t.rename_index("t_b_index", "by_b");
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        dump(&mut c, "SELECT a, b, sum, user_id FROM t").await,
+        "[Int(1), Int(1), Int(2), Int(1)]\n[Int(2), Int(1), Int(3), Int(1)]\n"
+    );
+    let catalog = c.catalog(&Default::default()).await.unwrap();
+    let table = catalog.table("t").unwrap();
+    assert_eq!(table.primary_key, ["a", "b"]);
+    assert_eq!(table.foreign_keys.len(), 2);
+    let indexes: Vec<&str> = table.indexes.iter().map(|index| index.name.as_str()).collect();
+    assert_eq!(indexes, ["by_b", "t_user_id_index"]);
+    c.schema()
+        .table("t", |t| {
+            t.drop_primary();
+            t.drop_foreign("to_user");
+            t.drop_foreign(["user_id"]);
+        })
+        .await
+        .unwrap();
+    let catalog = c.catalog(&Default::default()).await.unwrap();
+    let table = catalog.table("t").unwrap();
+    assert!(table.primary_key.is_empty() && table.foreign_keys.is_empty());
+    assert!(!table.columns[0].nullable);
+    c.schema().table("t", |t| t.primary("a")).await.unwrap();
+    let error = c.schema().table("t", |t| t.primary("b")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+}
+
+#[tokio::test]
+async fn in_an_open_transaction_a_table_that_others_point_to_is_not_built_anew() {
+    let mut c = open(SHOP).await;
+    let mut transaction = c.transaction().await.unwrap();
+    let error = transaction.schema().table("users", |t| t.set_default("name", "x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    transaction.schema().table("log", |t| t.set_default("what", "x")).await.unwrap();
+    transaction
+        .schema()
+        .create("more", |t| {
+            t.id();
+        })
+        .await
+        .unwrap();
+    assert!(transaction.schema().has_table("more").await.unwrap());
+    transaction.rollback().await.unwrap();
+    assert!(!c.schema().has_table("more").await.unwrap());
+    assert!(keys_are_on(&mut c).await);
+    assert_eq!(dump(&mut c, "SELECT count(*) FROM lines").await, "[Int(2)]\n");
+    c.schema().table("users", |t| t.set_default("name", "x")).await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT count(*) FROM lines").await, "[Int(2)]\n");
+}
+
+/// However far a change came when its future was dropped, the table is as it was or as it shall be, and keys hold again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_change_is_undone_and_the_session_put_back() {
+    let mut finished = false;
+    for polls in 1.. {
+        let mut c = open(SHOP).await;
+        let before = definitions(&mut c).await;
+        {
+            let mut schema = c.schema();
+            let mut change = Box::pin(schema.table(Name::from("order's"), |t| t.set_default("note", "x")));
+            for _ in 0..polls {
+                let mut context = Context::from_waker(Waker::noop());
+                if let Poll::Ready(done) = change.as_mut().poll(&mut context) {
+                    done.unwrap();
+                    finished = true;
+                    break;
+                }
+                // Work on other threads goes on meanwhile.
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(keys_are_on(&mut c).await, "after {polls} polls");
+        let after = definitions(&mut c).await;
+        assert!(after == before || after == before.replace("  note,", "  note DEFAULT 'x',"), "{after}");
+        assert_eq!(dump(&mut c, "SELECT count(*) FROM lines").await, "[Int(2)]\n");
+        if finished || polls > 2_000 {
+            break;
+        }
+    }
+    assert!(finished);
+}
