@@ -45,8 +45,8 @@ impl<'d> TableQuery<'d> {
         self.in_batches(insert_into(self.target()).columns(columns).rows(rows))
     }
 
-    /// As [`insert_many`](TableQuery::insert_many), leaving out rows whose key is taken, and says how many the server counts as
-    /// inserted. Any other trouble with a row stays an error: a value too long, a missing parent, a failed check.
+    /// As [`insert_many`](TableQuery::insert_many), leaving out rows whose key is taken, and says how many the server counts:
+    /// those inserted, on MySQL and MariaDB those left out as well. Any other trouble with a row stays an error: a value too long, a missing parent, a failed check.
     ///
     /// # Errors
     /// As [`insert_many`](TableQuery::insert_many).

@@ -2,8 +2,8 @@
 
 use dbkeep_sql::{
     Ansi, CastType, Conflict, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, Insert, JsonNode,
-    JsonQuestion, Lexicon, Lock, NewRow, Nulls, Order, Path, SchemaDialect, Search, SearchMode, Spelled, SqlWriter,
-    Unsupported, Value, col, json_of,
+    JsonQuestion, Lexicon, Lock, NewRow, Nulls, Order, Path, SchemaDialect, Search, SearchMode, Select, Spelled,
+    SqlWriter, Unsupported, Value, col, json_of,
 };
 
 /// Which of the two products a server is.
@@ -244,6 +244,16 @@ impl Dialect for MySqlDialect {
     // https://dev.mysql.com/doc/refman/8.4/en/insert.html
     fn write_default_values(&self, out: &mut SqlWriter<'_>) {
         out.sql(" () VALUES ()");
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html: columns of the query's tables can be meant in what follows.
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
+        if !has_conflict {
+            return out.select(query);
+        }
+        out.sql("SELECT * FROM (");
+        out.select(query);
+        out.sql(") AS `new_rows`");
     }
 
     // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html, https://mariadb.com/kb/en/insert-on-duplicate-key-update/
