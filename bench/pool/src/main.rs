@@ -4,21 +4,18 @@
 mod lending;
 mod points;
 mod pools;
-mod report;
 mod spike;
 mod together;
-mod wanted;
 
-use report::Report;
+use bench_measure::{Report, Wanted};
 use std::process::ExitCode;
-use wanted::Wanted;
 
 fn main() -> ExitCode {
     let wanted = match Wanted::read() {
         Ok(wanted) => wanted,
         Err(code) => return code,
     };
-    let report = Report::new(wanted.json);
+    let report = Report::new(wanted.json, "pool", "pool");
     lending::run(&wanted, &report);
     if let Err(error) = points::run(&wanted, &report) {
         eprintln!("{error}");

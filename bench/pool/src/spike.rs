@@ -3,9 +3,8 @@
 //! <https://github.com/brettwooldridge/HikariCP/blob/dev/documents/Welcome-To-The-Jungle.md>
 
 use crate::pools::{Lend, Open, Trouble, Via};
-use crate::report::Report;
 use crate::together::runtime;
-use crate::wanted::Wanted;
+use bench_measure::{Report, Wanted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ const MOST: usize = 50;
 const CALLERS: usize = 50;
 
 pub fn run(wanted: &Wanted, report: &Report) {
-    let pools = ["dbkeep", "deadpool", "bb8"].into_iter().filter(|name| wanted.pool(name));
+    let pools = ["dbkeep", "deadpool", "bb8"].into_iter().filter(|name| wanted.subject(name));
     let pools: Vec<&str> = pools.filter(|_| wanted.case(CASE)).collect();
     if pools.is_empty() {
         return;

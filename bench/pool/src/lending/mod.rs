@@ -4,9 +4,8 @@ mod round;
 mod threads;
 
 use crate::pools::{self, Lend, Nothing};
-use crate::report::{Goal, Report, median};
 use crate::together::runtime;
-use crate::wanted::Wanted;
+use bench_measure::{Goal, Report, Wanted, median};
 use round::{Effort, Round, round};
 use std::future::Future;
 
@@ -71,7 +70,7 @@ where
 }
 
 pub fn run(wanted: &Wanted, report: &Report) {
-    let subjects: Vec<Subject> = subjects().into_iter().filter(|subject| wanted.pool(subject.name)).collect();
+    let subjects: Vec<Subject> = subjects().into_iter().filter(|subject| wanted.subject(subject.name)).collect();
     let cases: Vec<Case> = CASES.into_iter().filter(|case| wanted.case(case.name)).collect();
     if cases.is_empty() || subjects.is_empty() {
         return;

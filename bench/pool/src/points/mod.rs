@@ -8,9 +8,8 @@ mod relay;
 mod round;
 mod whole;
 
-use crate::report::{Goal, Report, median};
 use crate::together::runtime;
-use crate::wanted::Wanted;
+use bench_measure::{Goal, Report, Wanted, median};
 use ground::Ground;
 use relay::Relay;
 use round::{Ask, Round, round};
@@ -82,7 +81,7 @@ pub fn run(wanted: &Wanted, report: &Report) -> Result<(), String> {
     let mut is_headed = false;
     for case in CASES.iter().filter(|case| wanted.case(case.name)) {
         let subjects: Vec<Subject> =
-            (case.subjects)().into_iter().filter(|subject| wanted.pool(subject.name)).collect();
+            (case.subjects)().into_iter().filter(|subject| wanted.subject(subject.name)).collect();
         if subjects.is_empty() {
             continue;
         }

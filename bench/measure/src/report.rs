@@ -4,6 +4,10 @@ use std::cell::Cell;
 
 pub struct Report {
     pub json: bool,
+    /// The benchmark's name.
+    bench: &'static str,
+    /// What its subjects are, in one word.
+    kind: &'static str,
     is_empty: Cell<bool>,
 }
 
@@ -24,8 +28,9 @@ pub struct Goal<'a> {
 }
 
 impl Report {
-    pub fn new(json: bool) -> Self {
-        Self { json, is_empty: Cell::new(true) }
+    /// A report of this benchmark, whose subjects are of this kind.
+    pub fn new(json: bool, bench: &'static str, kind: &'static str) -> Self {
+        Self { json, bench, kind, is_empty: Cell::new(true) }
     }
 
     /// Whether there was nothing to tell.
@@ -37,35 +42,37 @@ impl Report {
     pub fn head(&self, units: &[&str]) {
         if !self.json {
             let units: String = units.iter().map(|unit| format!(" {unit:>10}")).collect();
-            println!("\n{:<26} {:<12}{units}", "case", "pool");
+            println!("\n{:<28} {:<16}{units}", "case", self.kind);
         }
     }
 
-    /// The figures of one pool in one case.
+    /// The figures of one subject in one case.
     pub fn row(&self, case: &str, subject: &str, figures: &[Figure]) {
         self.is_empty.set(false);
+        let bench = self.bench;
         if self.json {
             for (value, unit, n) in figures {
                 println!(
-                    r#"{{"bench":"pool","case":"{case}","subject":"{subject}","value":{value},"unit":"{unit}","n":{n}}}"#
+                    r#"{{"bench":"{bench}","case":"{case}","subject":"{subject}","value":{value},"unit":"{unit}","n":{n}}}"#
                 );
             }
         } else {
             let figures: String =
                 figures.iter().map(|(value, unit, _)| format!(" {:>10}", short(*value, unit))).collect();
-            println!("{case:<26} {subject:<12}{figures}");
+            println!("{case:<28} {subject:<16}{figures}");
         }
     }
 
     pub fn goal(&self, goal: &Goal<'_>) {
         let Goal { case, subject, what, number, measured, target, met } = goal;
+        let bench = self.bench;
         if self.json {
             println!(
-                r#"{{"bench":"pool","case":"{case}","subject":"{subject}","goal":"{what}","{number}":{measured:.3},"target":{target},"met":{met}}}"#
+                r#"{{"bench":"{bench}","case":"{case}","subject":"{subject}","goal":"{what}","{number}":{measured:.3},"target":{target},"met":{met}}}"#
             );
         } else {
             let met = if *met { "met" } else { "not met" };
-            println!("{:<26} {subject}: {what}: {measured:.3}, wanted {target}: {met}", "");
+            println!("{:<28} {subject}: {what}: {measured:.3}, wanted {target}: {met}", "");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What is to be measured: pools by the arguments, cases and rounds by the environment.
+//! What is to be measured: subjects by the arguments, cases and rounds by the environment.
 
 use std::process::ExitCode;
 
 pub struct Wanted {
     pub json: bool,
     pub rounds: usize,
-    pools: Vec<String>,
+    subjects: Vec<String>,
     cases: String,
 }
 
@@ -13,7 +13,7 @@ impl Wanted {
     /// # Errors
     /// After saying on stderr what is wrong.
     pub fn read() -> Result<Self, ExitCode> {
-        let (mut json, mut pools) = (false, Vec::new());
+        let (mut json, mut subjects) = (false, Vec::new());
         for argument in std::env::args().skip(1) {
             match argument.as_str() {
                 "--json" => json = true,
@@ -21,7 +21,7 @@ impl Wanted {
                     eprintln!("there is no option {option}; --json is the only one");
                     return Err(ExitCode::from(2));
                 }
-                _ => pools.push(argument),
+                _ => subjects.push(argument),
             }
         }
         let rounds = match std::env::var("ROUNDS").as_deref().unwrap_or("15").parse() {
@@ -31,13 +31,13 @@ impl Wanted {
                 return Err(ExitCode::from(2));
             }
         };
-        Ok(Self { json, rounds, pools, cases: std::env::var("CASES").unwrap_or_default() })
+        Ok(Self { json, rounds, subjects, cases: std::env::var("CASES").unwrap_or_default() })
     }
 
-    /// Whether this pool is among those named, by a part of the name or after `=` by all of it, or none is named.
-    pub fn pool(&self, name: &str) -> bool {
-        self.pools.is_empty()
-            || self.pools.iter().any(|wanted| match wanted.strip_prefix("=") {
+    /// Whether this subject is among those named, by a part of the name or after `=` by all of it, or none is named.
+    pub fn subject(&self, name: &str) -> bool {
+        self.subjects.is_empty()
+            || self.subjects.iter().any(|wanted| match wanted.strip_prefix("=") {
                 Some(whole) => name == whole,
                 None => name.contains(wanted.as_str()),
             })
