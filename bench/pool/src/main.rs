@@ -5,7 +5,6 @@ mod lending;
 mod points;
 mod pools;
 mod spike;
-mod together;
 
 use bench_measure::{Report, Wanted};
 use std::process::ExitCode;

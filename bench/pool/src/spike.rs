@@ -3,8 +3,7 @@
 //! <https://github.com/brettwooldridge/HikariCP/blob/dev/documents/Welcome-To-The-Jungle.md>
 
 use crate::pools::{Lend, Open, Trouble, Via};
-use crate::together::runtime;
-use bench_measure::{Report, Wanted};
+use bench_measure::{Report, Wanted, runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -4,8 +4,7 @@ mod round;
 mod threads;
 
 use crate::pools::{self, Lend, Nothing};
-use crate::together::runtime;
-use bench_measure::{Goal, Report, Wanted, median};
+use bench_measure::{Goal, Report, Wanted, median, runtime};
 use round::{Effort, Round, round};
 use std::future::Future;
 

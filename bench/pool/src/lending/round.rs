@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::pools::Lend;
-use crate::together::{Waits, together};
+use bench_measure::{Waits, together};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;

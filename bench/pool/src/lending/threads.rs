@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::round::{Effort, Round, Tally};
-use crate::together::seconds;
+use bench_measure::seconds;
 use r2d2::{ManageConnection, Pool};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,9 @@
 //! MariaDB: mysql_async under every pool, its own among them; `Database` and sqlx as they come.
 
-use super::round::{Answer, Answers, Borrowing};
+use super::round::{Answers, Borrowing};
 use super::{SIZE, Subject, subject, whole};
 use crate::pools::{self, Open, Trouble};
+use bench_measure::points::Answer;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use url::Url;

@@ -1,26 +1,22 @@
 //! Point queries on a real server: acquire, one row by its primary key with a prepared statement, give back. Under as many
 //! pools as there are for it, the same driver; besides, what brings a pool and a driver of its own.
 
-mod ground;
 mod mariadb;
 mod postgres;
 mod relay;
 mod round;
 mod whole;
 
-use crate::together::runtime;
-use bench_measure::{Goal, Report, Wanted, median};
-use ground::Ground;
+use bench_measure::points::{Ask, table};
+use bench_measure::{Goal, Ground, Report, Wanted, median, runtime};
 use relay::Relay;
-use round::{Ask, Round, round};
+use round::{Round, round};
 use std::future::Future;
 use url::Url;
 
 /// Connections in every pool.
 const SIZE: usize = 16;
 const TASKS: usize = 64;
-/// Rows in the table.
-const ROWS: i64 = 10_000;
 
 /// Ours against the fastest of the others, noise allowed for: this is what a pool and the ease of `Database` may cost.
 const SPEED: f64 = 0.97;
@@ -89,7 +85,9 @@ pub fn run(wanted: &Wanted, report: &Report) -> Result<(), String> {
             eprintln!("{}: left out, {} names no server (scripts/servers start gives one)", case.name, case.url);
             continue;
         };
-        let ground = Ground::make(&url, case.analyze).map_err(|error| format!("{}: {error}", case.name))?;
+        let [create, insert] = &table();
+        let ground =
+            Ground::make(&url, &[create, insert, case.analyze]).map_err(|error| format!("{}: {error}", case.name))?;
         if !std::mem::replace(&mut is_headed, true) {
             report.head(&["kops/s", "p50 us", "p99 us", "p99.9 us", "trips"]);
         }

@@ -1,8 +1,9 @@
 //! PostgreSQL: tokio-postgres under every pool; `Database` and sqlx as they come.
 
-use super::round::{Answer, Answers, Borrowing};
+use super::round::{Answers, Borrowing};
 use super::{SIZE, Subject, subject, whole};
 use crate::pools::{self, Open, Trouble};
+use bench_measure::points::Answer;
 use tokio_postgres::{Client, NoTls, Statement};
 use url::Url;
 

@@ -1,8 +1,6 @@
-//! The table that is asked, in a database of its own that is dropped when the measuring is over, also when it failed. It is
+//! The tables of a benchmark, in a database of their own that is dropped when the measuring is over, also when it failed. It is
 //! named after the process, so that what a killed one left is in nobody's way.
 
-use super::ROWS;
-use super::round::NAME;
 use dbkeep::{ConnectOptions, Database, Error, Settings, TlsMode};
 use url::Url;
 
@@ -13,9 +11,11 @@ pub struct Ground {
 }
 
 impl Ground {
+    /// A new database on the server of this URL, after these statements.
+    ///
     /// # Errors
-    /// When the URL is none, the server cannot be reached, or it refuses the database or its table.
-    pub fn make(url: &str, analyze: &str) -> dbkeep::Result<Self> {
+    /// When the URL is none, the server cannot be reached, or it refuses the database or one of the statements.
+    pub fn make(url: &str, statements: &[&str]) -> dbkeep::Result<Self> {
         // Whoever does not understand a setting of somebody else's URL would refuse all of it.
         let mut server: Url = url.parse().map_err(|error| Error::settings(format!("no URL of a server: {error}")))?;
         server.set_query(None);
@@ -25,19 +25,11 @@ impl Ground {
         run(&server, &[&format!("CREATE DATABASE {name}")])?;
         // From here on it is dropped whatever happens.
         let ground = Self { server, url, name };
-        let rows: Vec<String> = (0..ROWS).map(|id| format!("({id}, '{id:0NAME$}')")).collect();
-        run(
-            &ground.url,
-            &[
-                "CREATE TABLE points (id BIGINT PRIMARY KEY, name VARCHAR(40) NOT NULL)",
-                &format!("INSERT INTO points (id, name) VALUES {}", rows.join(", ")),
-                analyze,
-            ],
-        )?;
+        run(&ground.url, statements)?;
         Ok(ground)
     }
 
-    /// The database with the table.
+    /// The database.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -61,7 +53,7 @@ pub fn options(url: &Url) -> dbkeep::Result<ConnectOptions> {
 }
 
 fn run(url: &Url, scripts: &[&str]) -> dbkeep::Result<()> {
-    let runtime = crate::together::runtime();
+    let runtime = crate::runtime();
     runtime.block_on(async {
         let database = Database::open(Settings::new(options(url)?)).await?;
         for script in scripts {

@@ -39,12 +39,22 @@ pub fn seconds(times: &[(Instant, Instant)]) -> f64 {
     began.zip(ended).map_or(f64::NAN, |(began, ended)| (*ended - *began).as_secs_f64())
 }
 
-/// Durations in nanoseconds, two digits of each.
+/// Durations in nanoseconds.
 pub struct Waits(Histogram<u64>);
 
 impl Waits {
+    /// Two digits of each, which is little to write for whoever waits for nothing.
     pub fn new() -> Self {
-        Self(Histogram::new(2).expect("two digits are possible"))
+        Self::of_digits(2)
+    }
+
+    /// Three digits of each.
+    pub fn exact() -> Self {
+        Self::of_digits(3)
+    }
+
+    fn of_digits(digits: u8) -> Self {
+        Self(Histogram::new(digits).expect("so many digits are possible"))
     }
 
     pub fn record_since(&mut self, asked: Instant) {
@@ -52,7 +62,7 @@ impl Waits {
     }
 
     pub fn sum(all: &[Self]) -> Self {
-        let mut sum = Self::new();
+        let mut sum = all.first().map_or_else(Self::new, |first| Self::of_digits(first.0.sigfig()));
         for waits in all {
             sum.0.add(&waits.0).expect("histograms of one kind");
         }
