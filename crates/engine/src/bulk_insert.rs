@@ -112,6 +112,7 @@ impl<'r> Rows<'r> {
     }
 
     /// How many were taken, which is the number of the last one.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
@@ -149,7 +150,8 @@ impl Connection {
     /// however many rows there are.
     ///
     /// In an open transaction the rows are a part of it; otherwise they are committed at the end. The observer hears of one
-    /// statement, `BULK INSERT INTO …`.
+    /// statement, `BULK INSERT INTO …`. A `statement_timeout` counts for all rows together, and the time the iterator takes with them
+    /// (on MariaDB for about 32 MiB of them; MySQL has none for statements that write).
     ///
     /// ```
     /// # #[cfg(feature = "sqlite")]
@@ -232,7 +234,7 @@ mod tests {
         let mut rows = Rows::new(&target, &mut given);
         assert_eq!(rows.next().unwrap(), Some(params![1, 2]));
         assert_eq!(rows.next().unwrap_err().to_string(), "row 2 has 1 value for 2 columns");
-        assert_eq!(rows.taken(), 2);
+        assert_eq!(rows.taken, 2);
         assert_eq!(rows.next().unwrap(), None);
     }
 }

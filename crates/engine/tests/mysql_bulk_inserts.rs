@@ -46,6 +46,32 @@ async fn mariadb_takes_rows_by_insert() {
     the_suite(Kind::Mariadb, &["local-infile=0"]).await;
 }
 
+#[tokio::test]
+async fn servers_that_take_small_packets_get_small_packets() {
+    for (kind, local) in
+        [(Kind::Mariadb, "local-infile=1"), (Kind::Mariadb, "local-infile=0"), (Kind::Mysql, "local-infile=1")]
+    {
+        let Some(server) = private_server(kind, &["max-allowed-packet=16384", local]) else { continue };
+        let mut connection = open(&server.fresh_database()).await;
+        let names: Vec<String> = (0..200).map(|at| format!("c{at}")).collect();
+        let columns: Vec<String> = names.iter().map(|name| format!("{name} BIGINT")).collect();
+        connection.script(&format!("CREATE TABLE t ({}, long_one LONGTEXT)", columns.join(", "))).await.unwrap();
+        let row = |row: i64| (0..200).map(|at| Value::Int((row << 40) + at)).collect::<Vec<_>>();
+        assert_eq!(connection.bulk_insert("t", &names, (0..1_000).map(row)).await.unwrap(), 1_000);
+        let right = "SELECT COUNT(DISTINCT c0) FROM t WHERE c199 = c0 + 199";
+        assert_eq!(number(&mut connection, right).await, 1_000);
+        // A value that fits into no packet is refused or stored whole.
+        match connection.bulk_insert("t", ["long_one"], [params!["x".repeat(40_000)]]).await {
+            Ok(_) => {
+                let right = "SELECT COUNT(*) FROM t WHERE LENGTH(long_one) = 40000";
+                assert_eq!(number(&mut connection, right).await, 1);
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidValue, "{error:?}"),
+        }
+        connection.ping().await.unwrap();
+    }
+}
+
 /// Runs a test on both flavors, each in a database of its own.
 macro_rules! on_both {
     ($($name:ident($database:ident) $body:block)*) => {$(

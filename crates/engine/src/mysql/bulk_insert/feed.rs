@@ -84,7 +84,8 @@ impl Feed<'_, '_> {
             return Ok(false);
         }
         // A server may take only small packets.
-        let piece = PIECE.min(self.plan.longest_packet / 2).max(512);
+        let packet = (self.plan.longest_packet / 2).max(512);
+        let piece = PIECE.min(packet);
         let (mut out, mut sent, mut row) = (Vec::with_capacity(piece + piece / 8), 0, Some(first));
         while let Some(values) = row {
             let before = out.len();
@@ -97,20 +98,23 @@ impl Feed<'_, '_> {
             if out.len() >= piece {
                 sent += out.len();
                 let full = std::mem::replace(&mut out, Vec::with_capacity(piece + piece / 8));
-                if !send(&lines, full.into(), piece).await {
+                if !send(&lines, full.into(), packet).await {
                     return Ok(true);
                 }
             }
             row = if sent < PER_STATEMENT { self.rows.next()? } else { None };
         }
-        send(&lines, out.into(), piece).await;
+        send(&lines, out.into(), packet).await;
         Ok(true)
     }
 
     /// One INSERT with many rows, whichever they are. Says whether anyone still listens.
     async fn insert(&mut self, first: Vec<Value>) -> Result<bool> {
-        let most_rows = (MOST_PARAMETERS / self.plan.columns.max(1)).clamp(1, MOST_ROWS);
-        let most_bytes = MOST_BYTES.min(self.plan.longest_packet / 2);
+        let (columns, room) = (self.plan.columns.max(1), self.plan.longest_packet / 2);
+        // A placeholder and a comma for each value, and a pair of parentheses for each row.
+        let most_marks = room.saturating_sub(self.plan.insert.len()) / (2 * columns + 2);
+        let most_rows = (MOST_PARAMETERS / columns).min(most_marks).clamp(1, MOST_ROWS);
+        let most_bytes = MOST_BYTES.min(room);
         let (mut batch, mut bytes, mut row) = (Vec::new(), 0, Some(first));
         while let Some(values) = row {
             let params = self.parameters(&values)?;
@@ -159,10 +163,10 @@ fn write(out: &mut Vec<u8>, row: &[Value], load: &Load, utc: bool) -> bool {
     true
 }
 
-/// Sends bytes in pieces the server takes. `false` when nobody takes them.
-async fn send(lines: &mpsc::Sender<Bytes>, mut bytes: Bytes, piece: usize) -> bool {
+/// Sends bytes in packets the server takes. `false` when nobody takes them.
+async fn send(lines: &mpsc::Sender<Bytes>, mut bytes: Bytes, packet: usize) -> bool {
     while !bytes.is_empty() {
-        let next = bytes.split_to(bytes.len().min(piece.saturating_mul(2)));
+        let next = bytes.split_to(bytes.len().min(packet));
         if lines.send(next).await.is_err() {
             return false;
         }
