@@ -241,6 +241,32 @@ on_both! {
         root.script(&format!("DROP USER '{name}'@'%'")).await.unwrap();
     }
 
+    one_that_is_dropped_far_in_leaves_the_transaction_whole(database) {
+        let mut connection = open(database).await;
+        let mut other = open(database).await;
+        connection.script("CREATE TABLE t (id BIGINT PRIMARY KEY, note VARCHAR(20))").await.unwrap();
+        let mut transaction = connection.transaction().await.unwrap();
+        transaction.execute("INSERT INTO t VALUES (-1, 'before')", &[]).await.unwrap();
+        let asked = AtomicU64::new(0);
+        let endless = (0i64..).map(|id| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            params![id, "x"]
+        });
+        tokio::select! {
+            outcome = transaction.bulk_insert("t", ["id", "note"], endless) => panic!("it does not end: {outcome:?}"),
+            () = async {
+                while asked.load(Ordering::Relaxed) < 60_000 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            } => {}
+        }
+        // Taking so many rows back takes longer than a dropped statement is waited for: it is killed, and taken back all the same.
+        assert_eq!(number(&mut transaction, "SELECT COUNT(*) FROM t").await, 1);
+        transaction.execute("INSERT INTO t VALUES (-2, 'after')", &[]).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(number(&mut other, "SELECT SUM(id) FROM t").await, -3);
+    }
+
     a_session_that_is_killed_leaves_no_rows(database) {
         let mut connection = open(database).await;
         let mut other = open(database).await;
