@@ -252,6 +252,8 @@ async fn one_connection_has_the_same_face(target: &Target) {
             let query = tx.table("users");
             let (count, exists) = futures_util::future::join(query.count(), query.exists()).await;
             assert_eq!((count?, exists?), (993, true));
+            let rows = (1_000..1_010).map(|n| params![format!("more {n}"), n]);
+            assert_eq!(tx.table("users").bulk_insert(["name", "points"], rows).await?, 10);
             let mut stream = tx.table("users").order_by("id").stream();
             assert!(stream.next().await.unwrap().is_ok());
             drop(stream);

@@ -93,6 +93,28 @@ impl<'d> TableQuery<'d> {
         self.in_batches(insert_into(self.target()).columns(columns).rows(rows).upsert(keys, update))
     }
 
+    /// Puts rows from an iterator into the table at the speed of the engine's own loader, all of them or none, and says how many; see
+    /// [`Database::bulk_insert`](crate::Database::bulk_insert).
+    ///
+    /// # Errors
+    /// As [`Connection::bulk_insert`](crate::Connection::bulk_insert).
+    ///
+    /// # Cancellation
+    /// Dropped, it leaves no rows, unless the commit was on its way already: then all of them may be there.
+    #[track_caller]
+    pub fn bulk_insert<R>(
+        &self,
+        columns: impl IntoIterator<Item = impl Into<Name>>,
+        rows: R,
+    ) -> impl Future<Output = Result<u64>> + Send
+    where
+        R: IntoIterator<Item: Into<Vec<Value>>, IntoIter: Send>,
+    {
+        let (caller, held, table) = (Location::caller(), self.on.hold(), self.target());
+        let (columns, rows) = (columns.into_iter().map(Into::into).collect::<Vec<Name>>(), rows.into_iter());
+        async move { Ok(held.await?.on_behalf_of(caller).bulk_insert(table, columns, rows).await?) }
+    }
+
     /// Inserts the rows of a query into these columns, and says how many.
     ///
     /// # Errors

@@ -70,6 +70,14 @@ pub fn select() -> Select {
 /// Adds a condition to those there are.
 #[inline]
 pub(crate) fn add_condition(all: &mut Vec<Expr>, condition: Expr) {
+    if matches!(condition.0, Node::And(_)) {
+        return add_conditions(all, condition);
+    }
+    all.push(condition);
+}
+
+#[cold]
+fn add_conditions(all: &mut Vec<Expr>, condition: Expr) {
     match condition.0 {
         Node::And(more) if !more.is_empty() => all.extend(more),
         node => all.push(Expr(node)),
