@@ -138,9 +138,9 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         out.sql(" DEFAULT VALUES");
     }
 
-    /// Appends the query whose rows are inserted. `has_conflict` tells that what happens to taken keys follows.
-    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
-        let _ = has_conflict;
+    /// Appends the query whose rows are inserted.
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, insert: &Insert, query: &Select) {
+        let _ = insert;
         out.select(query);
     }
 
@@ -174,9 +174,15 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         out.sql(if analyze { "EXPLAIN ANALYZE " } else { "EXPLAIN " });
     }
 
-    /// What stands around a query that is a part of another.
-    fn nested_query(&self) -> (&'static str, &'static str) {
+    /// What stands around a query that is a part of another. `has_ctes` tells that it begins with WITH.
+    fn nested_query(&self, has_ctes: bool) -> (&'static str, &'static str) {
+        let _ = has_ctes;
         ("(", ")")
+    }
+
+    /// What stands around a query with a limit among whose rows something is looked for, within the parentheses.
+    fn limited_in_list(&self) -> (&'static str, &'static str) {
+        ("", "")
     }
 
     /// What stands in front of the rows in a list of rows.

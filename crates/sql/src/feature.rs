@@ -46,6 +46,8 @@ pub enum Feature {
     ShiftDefault,
     /// FILTER of an aggregate.
     AggregateFilter,
+    /// string_agg() over a window.
+    StringAggOver,
     /// ORDER BY within the call of an aggregate.
     AggregateOrder,
     /// An upsert that changes the row there only on a condition.

@@ -46,6 +46,13 @@ impl MySqlDialect {
         }
     }
 
+    /// The function that knows the new row in an upsert: VALUE since MariaDB 10.3.3, where VALUES begins a list of rows in queries.
+    /// <https://mariadb.com/kb/en/values-value/>
+    fn new_row_function(self) -> NewRow {
+        let is_value = self.flavor == Flavor::MariaDb && self.version >= (10, 3, 3);
+        NewRow::Function(if is_value { "VALUE" } else { "VALUES" })
+    }
+
     /// Whether an insert gives its new row a name, as `VALUES()` is deprecated: MySQL since 8.0.19.
     /// <https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html>
     fn names_new_row(self) -> bool {
@@ -173,6 +180,10 @@ impl Dialect for MySqlDialect {
             Feature::ShiftDefault => {
                 ("what LAG and LEAD give where there is no row", self.since(ALWAYS, None), "say it with coalesce(…)")
             }
+            // https://dev.mysql.com/doc/refman/8.4/en/window-functions.html, https://mariadb.com/kb/en/aggregate-functions-as-window-functions/
+            Feature::StringAggOver => {
+                ("string_agg() over a window", None, "put the texts together with a query among the columns")
+            }
             Feature::AggregateFilter => ("FILTER", None, "choose the values with case()"),
             Feature::AggregateOrder => {
                 ("ORDER BY in an aggregate", None, "of texts, string_agg() knows an order; order other rows first")
@@ -246,16 +257,6 @@ impl Dialect for MySqlDialect {
         out.sql(" () VALUES ()");
     }
 
-    // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html: columns of the query's tables can be meant in what follows.
-    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
-        if !has_conflict {
-            return out.select(query);
-        }
-        out.sql("SELECT * FROM (");
-        out.select(query);
-        out.sql(") AS `new_rows`");
-    }
-
     // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html, https://mariadb.com/kb/en/insert-on-duplicate-key-update/
     fn write_conflict(&self, out: &mut SqlWriter<'_>, insert: &Insert, conflict: &Conflict) {
         let set = match conflict {
@@ -275,21 +276,43 @@ impl Dialect for MySqlDialect {
             };
             out.sql(" ON DUPLICATE KEY UPDATE ");
             let same = (column.clone(), col(Path::from(column)));
-            return out.upsert_set(insert.table(), NewRow::Values, &[same]);
+            return out.upsert_set(insert.table(), self.new_row_function(), &[same]);
         }
         if !self.names_new_row() || insert.is_from_query() {
             out.sql(" ON DUPLICATE KEY UPDATE ");
-            return out.upsert_set(insert.table(), NewRow::Values, set);
+            return out.upsert_set(insert.table(), self.new_row_function(), set);
         }
-        // The new row's name must not be the table's.
-        let is_taken = insert.table().name().eq_ignore_ascii_case("new");
+        // The name that the other engines give it, unless the table has it.
+        let is_taken = insert.table().name().eq_ignore_ascii_case("excluded");
         let (clause, row) = if is_taken {
             (" AS `new_row` ON DUPLICATE KEY UPDATE ", "`new_row`")
         } else {
-            (" AS `new` ON DUPLICATE KEY UPDATE ", "`new`")
+            (" AS `excluded` ON DUPLICATE KEY UPDATE ", "`excluded`")
         };
         out.sql(clause);
         out.upsert_set(insert.table(), NewRow::Word(row), set);
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html: what is said of a taken key sees the columns of the query,
+    // and of two tables of one name would not know which.
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, insert: &Insert, query: &Select) {
+        let hides = insert.has_conflict() && query.reads_from(insert.table().name());
+        out.sql(if hides { "SELECT * FROM (" } else { "" });
+        out.select(query);
+        out.sql(if hides { ") AS `inserted`" } else { "" });
+    }
+
+    // https://mariadb.com/kb/en/with/: WITH begins no query in parentheses that is put together with another.
+    fn nested_query(&self, has_ctes: bool) -> (&'static str, &'static str) {
+        match self.flavor {
+            Flavor::MariaDb if has_ctes => ("SELECT * FROM (", ") AS `part`"),
+            _ => ("(", ")"),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/subquery-restrictions.html: IN takes no LIMIT, but takes a table that has one.
+    fn limited_in_list(&self) -> (&'static str, &'static str) {
+        ("SELECT * FROM (", ") AS `limited`")
     }
 
     // https://dev.mysql.com/doc/refman/8.4/en/explain.html, https://mariadb.com/kb/en/analyze-statement/
@@ -419,35 +442,66 @@ impl Dialect for MySqlDialect {
             path(out);
             out.sql(")");
         };
+        let place = |out: &mut SqlWriter<'_>| {
+            let is_guarded = write_guard(out, json);
+            call(out, "JSON_EXTRACT(");
+            out.sql(if is_guarded { " END)" } else { "" });
+        };
+        let changed = |out: &mut SqlWriter<'_>, change: &dyn Fn(&mut SqlWriter<'_>)| {
+            let is_guarded = write_guard(out, json);
+            change(out);
+            if is_guarded {
+                out.sql(" ELSE ");
+                out.expr(&json.document);
+                out.sql(" END)");
+            }
+        };
         match &json.question {
-            JsonQuestion::Value => call(out, "JSON_EXTRACT("),
+            JsonQuestion::Value => place(out),
             JsonQuestion::Text => {
-                // JSON's null, unquoted, would be the text null.
-                call(out, "JSON_UNQUOTE(NULLIF(JSON_EXTRACT(");
+                // JSON's null, unquoted, would be the text null. MariaDB, of documents, would compare without quotes, too.
+                out.sql(match self.flavor {
+                    Flavor::MySql => "JSON_UNQUOTE(NULLIF(",
+                    Flavor::MariaDb => "JSON_UNQUOTE(NULLIF(CONCAT(",
+                });
+                place(out);
                 out.sql(match self.flavor {
                     Flavor::MySql => ", CAST('null' AS JSON)))",
-                    Flavor::MariaDb => ", 'null'))",
+                    Flavor::MariaDb => "), 'null'))",
                 });
             }
             JsonQuestion::Exists => {
-                call(out, "(JSON_EXTRACT(");
+                out.sql("(");
+                place(out);
                 out.sql(" IS NOT NULL)");
             }
             JsonQuestion::Length => {
-                call(out, "(CASE JSON_TYPE(JSON_EXTRACT(");
+                out.sql("(CASE JSON_TYPE(");
+                place(out);
                 call(out, ") WHEN 'ARRAY' THEN JSON_LENGTH(");
                 out.sql(" END)");
             }
-            JsonQuestion::Contains(value) => {
-                out.sql("JSON_CONTAINS(");
-                out.expr(&json.document);
-                out.sql(", ");
-                out.owned_value(json_of(value));
-                out.sql(", ");
-                path(out);
-                out.sql(")");
-            }
-            JsonQuestion::Set(value) => {
+            // JSON_CONTAINS looks into arrays within arrays, too: only for versions that know nothing better.
+            JsonQuestion::Contains(value) => match self.flavor {
+                // https://dev.mysql.com/doc/refman/8.4/en/json-search-functions.html#operator_member-of
+                Flavor::MySql if self.version >= (8, 0, 17) => {
+                    out.sql("COALESCE(");
+                    out.cast(&json_of(value).into(), "JSON");
+                    out.sql(" MEMBER OF (");
+                    place(out);
+                    out.sql("), FALSE)");
+                }
+                // https://mariadb.com/kb/en/json_overlaps/
+                flavor => {
+                    let overlaps = flavor == Flavor::MariaDb && self.version >= (10, 9, 0);
+                    out.sql(if overlaps { "COALESCE(JSON_OVERLAPS(" } else { "COALESCE(JSON_CONTAINS(" });
+                    place(out);
+                    out.sql(", ");
+                    out.owned_value(json_of(value));
+                    out.sql("), FALSE)");
+                }
+            },
+            JsonQuestion::Set(value) => changed(out, &|out| {
                 out.sql("JSON_SET(");
                 out.expr(&json.document);
                 out.sql(", ");
@@ -462,8 +516,8 @@ impl Dialect for MySqlDialect {
                     }
                 }
                 out.sql(")");
-            }
-            JsonQuestion::Remove => call(out, "JSON_REMOVE("),
+            }),
+            JsonQuestion::Remove => changed(out, &|out| call(out, "JSON_REMOVE(")),
             other => out.unsupported(Unsupported {
                 clause: other.name(),
                 engine: self.engine(),
@@ -539,6 +593,23 @@ impl Dialect for MySqlDialect {
     fn ddl(&self) -> &dyn SchemaDialect {
         self
     }
+}
+
+/// Appends the beginning of a choice that asks whether arrays are where the path of a document has positions, if it has any: the
+/// position 0 of anything else would be that thing itself.
+/// <https://dev.mysql.com/doc/refman/8.4/en/json.html#json-paths>
+fn write_guard(out: &mut SqlWriter<'_>, json: &JsonNode) -> bool {
+    let mut is_guarded = false;
+    for array in json.path.arrays() {
+        out.sql(if is_guarded { " AND JSON_TYPE(JSON_EXTRACT(" } else { "(CASE WHEN JSON_TYPE(JSON_EXTRACT(" });
+        out.expr(&json.document);
+        out.sql(", ");
+        out.owned_value(Value::from(array.to_string()));
+        out.sql(")) = 'ARRAY'");
+        is_guarded = true;
+    }
+    out.sql(if is_guarded { " THEN " } else { "" });
+    is_guarded
 }
 
 fn write_text(out: &mut String, text: &str) {

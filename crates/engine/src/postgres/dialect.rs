@@ -110,47 +110,56 @@ impl Dialect for PostgresDialect {
         }
     }
 
-    // https://www.postgresql.org/docs/current/functions-json.html. A key is cast to text, a position is a number: what is an
-    // element in an array is never a key in an object.
+    // https://www.postgresql.org/docs/current/functions-json.html. A key is cast to text, so that it never is a
+    // position in an array.
     fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
         match &json.question {
-            JsonQuestion::Value => write_place(out, json, false),
-            JsonQuestion::Text => write_place(out, json, true),
+            JsonQuestion::Value => self.write_place(out, json, false),
+            JsonQuestion::Text => self.write_place(out, json, true),
             JsonQuestion::Exists => {
                 out.sql("(");
-                write_place(out, json, false);
+                self.write_place(out, json, false);
                 out.sql(" IS NOT NULL)");
             }
             JsonQuestion::Length => {
-                out.sql("(CASE WHEN jsonb_typeof(");
-                write_place(out, json, false);
-                out.sql(") = 'array' THEN jsonb_array_length(");
-                write_place(out, json, false);
+                out.sql("(CASE jsonb_typeof(");
+                self.write_place(out, json, false);
+                out.sql(") WHEN 'array' THEN jsonb_array_length(");
+                self.write_place(out, json, false);
                 out.sql(") END)");
             }
             JsonQuestion::Contains(value) => {
-                out.sql("(");
-                write_place(out, json, false);
+                out.sql("COALESCE(");
+                self.write_place(out, json, false);
                 out.sql(" @> ");
                 out.cast(&json_of(value).into(), "JSONB");
-                out.sql(")");
+                out.sql(", FALSE)");
             }
             JsonQuestion::Set(value) => {
-                out.sql("jsonb_set(");
-                out.cast(&json.document, "JSONB");
-                out.sql(", ");
-                write_steps(out, &json.path);
-                out.sql(", ");
-                out.cast(&json_of(value).into(), "JSONB");
-                out.sql(")");
+                let changed = |out: &mut SqlWriter<'_>| {
+                    out.sql("jsonb_set(");
+                    out.cast(&json.document, "JSONB");
+                    out.sql(", ");
+                    write_steps(out, &json.path);
+                    out.sql(", ");
+                    out.cast(&json_of(value).into(), "JSONB");
+                    out.sql(")");
+                };
+                if json.path.steps().is_empty() {
+                    // An empty path changes nothing there.
+                    out.sql("(CASE WHEN ");
+                    out.cast(&json.document, "JSONB");
+                    out.sql(" IS NOT NULL THEN ");
+                    out.cast(&json_of(value).into(), "JSONB");
+                    return out.sql(" END)");
+                }
+                self.write_json_changed(out, json, changed);
             }
-            JsonQuestion::Remove => {
-                out.sql("(");
+            JsonQuestion::Remove => self.write_json_changed(out, json, |out| {
                 out.cast(&json.document, "JSONB");
                 out.sql(" #- ");
                 write_steps(out, &json.path);
-                out.sql(")");
-            }
+            }),
             other => out.unsupported(Unsupported {
                 clause: other.name(),
                 engine: self.engine(),
@@ -167,7 +176,7 @@ impl Dialect for PostgresDialect {
                 out.sql("(");
                 write_time(out, from);
                 out.sql(if *backwards { " - " } else { " + " });
-                out.cast(amount, "INTEGER");
+                out.cast(amount, "BIGINT");
                 out.sql(match unit {
                     DateUnit::Year => " * INTERVAL '1 year')",
                     DateUnit::Month => " * INTERVAL '1 month')",
@@ -179,15 +188,15 @@ impl Dialect for PostgresDialect {
                 });
             }
             DateNode::Part(of, part) => {
-                // The fraction of a second would come with the seconds.
+                // EXTRACT refuses the hour of a date, and the fraction of a second would come with the seconds.
                 out.sql(match part {
-                    DatePart::Year => "CAST(TRUNC(EXTRACT(YEAR FROM ",
-                    DatePart::Month => "CAST(TRUNC(EXTRACT(MONTH FROM ",
-                    DatePart::Day => "CAST(TRUNC(EXTRACT(DAY FROM ",
-                    DatePart::Weekday => "CAST(TRUNC(EXTRACT(ISODOW FROM ",
-                    DatePart::Hour => "CAST(TRUNC(EXTRACT(HOUR FROM ",
-                    DatePart::Minute => "CAST(TRUNC(EXTRACT(MINUTE FROM ",
-                    DatePart::Second => "CAST(TRUNC(EXTRACT(SECOND FROM ",
+                    DatePart::Year => "CAST(TRUNC(date_part('year', ",
+                    DatePart::Month => "CAST(TRUNC(date_part('month', ",
+                    DatePart::Day => "CAST(TRUNC(date_part('day', ",
+                    DatePart::Weekday => "CAST(TRUNC(date_part('isodow', ",
+                    DatePart::Hour => "CAST(TRUNC(date_part('hour', ",
+                    DatePart::Minute => "CAST(TRUNC(date_part('minute', ",
+                    DatePart::Second => "CAST(TRUNC(date_part('second', ",
                 });
                 write_time(out, of);
                 out.sql(")) AS INTEGER)");
@@ -236,16 +245,57 @@ impl Dialect for PostgresDialect {
     }
 }
 
+impl PostgresDialect {
+    /// Appends what is at a place in a document, as one thing.
+    fn write_place(self, out: &mut SqlWriter<'_>, json: &JsonNode, as_text: bool) {
+        write_place(out, json, as_text);
+        if self.version < (12, 0, 0) && json.path.arrays().next().is_some() {
+            // https://www.postgresql.org/docs/12/release-12.html
+            out.unsupported(Unsupported {
+                clause: "a position in a JSON path",
+                engine: self.engine(),
+                since: Some("12"),
+                hint: "read the array, and look inside in the program",
+            });
+        }
+    }
+
+    /// Appends a changed document, or the document as it is where nothing is around the place: steps are texts there, and those
+    /// that do not fit are errors, or mean something else.
+    fn write_json_changed(self, out: &mut SqlWriter<'_>, json: &JsonNode, write: impl FnOnce(&mut SqlWriter<'_>)) {
+        let around = JsonNode { path: json.path.parent().unwrap_or_default(), ..json.clone() };
+        out.sql("(CASE jsonb_typeof(");
+        self.write_place(out, &around, false);
+        out.sql(match json.path.steps().last() {
+            Some(JsonStep::Index(_)) => ") WHEN 'array' THEN ",
+            Some(JsonStep::Key(_)) | None => ") WHEN 'object' THEN ",
+        });
+        write(out);
+        out.sql(" ELSE ");
+        out.cast(&json.document, "JSONB");
+        out.sql(" END)");
+    }
+}
+
 /// Appends what is at a place in a document, as one thing.
 fn write_place(out: &mut SqlWriter<'_>, json: &JsonNode, as_text: bool) {
     let steps = json.path.steps();
+    if json.path.arrays().next().is_some() {
+        // The operator takes the position 0 of anything but an array for that thing itself. In silence, so that a path that leads
+        // nowhere is no error.
+        out.sql(if as_text { "(jsonb_path_query_first(" } else { "jsonb_path_query_first(" });
+        out.cast(&json.document, "JSONB");
+        out.sql(", ");
+        out.cast(&Value::from(format!("strict {}", json.path)).into(), "JSONPATH");
+        out.sql(if as_text { ", '{}', TRUE) #>> '{}')" } else { ", '{}', TRUE)" });
+        return;
+    }
     out.sql("(");
     out.cast(&json.document, "JSONB");
     for (at, step) in steps.iter().enumerate() {
         out.sql(if as_text && at + 1 == steps.len() { " ->> " } else { " -> " });
-        match step {
-            JsonStep::Key(key) => out.cast(&Value::Text(key.clone()).into(), "TEXT"),
-            JsonStep::Index(index) => out.number(*index),
+        if let JsonStep::Key(key) = step {
+            out.cast(&Value::Text(key.clone()).into(), "TEXT");
         }
     }
     if steps.is_empty() && as_text {

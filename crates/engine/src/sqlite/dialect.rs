@@ -1,8 +1,9 @@
 //! How SQLite spells SQL.
 
 use dbkeep_sql::{
-    Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, JsonNode, JsonPath, JsonQuestion,
-    JsonStep, Lexicon, Order, Path, SchemaDialect, Search, Select, Spelled, SqlWriter, Unsupported, Value, json_of,
+    Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, IndexHint, Insert, JsonNode, JsonPath,
+    JsonQuestion, JsonStep, Lexicon, Order, Path, SchemaDialect, Search, Select, Spelled, SqlWriter, Unsupported,
+    Value, json_of,
 };
 use std::fmt::Write as _;
 
@@ -124,8 +125,8 @@ impl Dialect for SqliteDialect {
     }
 
     // https://www.sqlite.org/lang_upsert.html, section 2.2: after a query, ON could begin the condition of a join.
-    fn write_insert_query(&self, out: &mut SqlWriter<'_>, query: &Select, has_conflict: bool) {
-        if !has_conflict {
+    fn write_insert_query(&self, out: &mut SqlWriter<'_>, insert: &Insert, query: &Select) {
+        if !insert.has_conflict() {
             return out.select(query);
         }
         out.sql("SELECT * FROM (");
@@ -153,7 +154,7 @@ impl Dialect for SqliteDialect {
     }
 
     // https://www.sqlite.org/lang_select.html#compound_select_statements: no parentheses around a part.
-    fn nested_query(&self) -> (&'static str, &'static str) {
+    fn nested_query(&self, _: bool) -> (&'static str, &'static str) {
         ("SELECT * FROM (", ")")
     }
 
@@ -295,17 +296,19 @@ impl Dialect for SqliteDialect {
             }
             JsonQuestion::Contains(value) => {
                 call(out, "EXISTS (SELECT 1 FROM JSON_EACH(", &json.path);
+                // Only the values of an object have keys that are texts.
+                out.sql(" WHERE TYPEOF(key) <> 'text' AND ");
                 match value {
-                    Value::Null => out.sql(" WHERE type = 'null')"),
-                    Value::Bool(true) => out.sql(" WHERE type = 'true')"),
-                    Value::Bool(false) => out.sql(" WHERE type = 'false')"),
+                    Value::Null => out.sql("type = 'null')"),
+                    Value::Bool(true) => out.sql("type = 'true')"),
+                    Value::Bool(false) => out.sql("type = 'false')"),
                     Value::Text(_) => {
-                        out.sql(" WHERE type = 'text' AND value = ");
+                        out.sql("type = 'text' AND value = ");
                         out.value(value);
                         out.sql(")");
                     }
                     number => {
-                        out.sql(" WHERE type IN ('integer', 'real') AND value = ");
+                        out.sql("type IN ('integer', 'real') AND value = ");
                         out.value(number);
                         out.sql(")");
                     }
@@ -321,7 +324,17 @@ impl Dialect for SqliteDialect {
                 out.sql("JSON_SET(");
                 out.expr(&json.document);
                 out.sql(", ");
-                write_json_path(out, &json.path);
+                if let (Some(JsonStep::Index(_)), Some(array)) = (json.path.steps().last(), json.path.parent()) {
+                    // It adds an element just behind the last, and none further on.
+                    call(out, "CASE WHEN JSON_TYPE(", &json.path);
+                    out.sql(" IS NULL THEN ");
+                    out.owned_value(Value::from(format!("{array}[#]")));
+                    out.sql(" ELSE ");
+                    write_json_path(out, &json.path);
+                    out.sql(" END");
+                } else {
+                    write_json_path(out, &json.path);
+                }
                 out.sql(", JSON(");
                 out.owned_value(json_of(value));
                 out.sql("))");

@@ -252,6 +252,11 @@ impl Insert {
         matches!(self.source, Rows::Query(_))
     }
 
+    /// Whether it says what happens to rows whose key is taken.
+    pub fn has_conflict(&self) -> bool {
+        self.conflict.is_some()
+    }
+
     /// How many rows are given as values.
     pub fn row_count(&self) -> usize {
         match &self.source {

@@ -40,7 +40,7 @@ pub fn count_distinct(column: impl Into<ColumnExpr>) -> Expr {
 /// [`ordered_by`](Expr::ordered_by): without, it is any.
 ///
 /// MySQL and MariaDB cut the result at `group_concat_max_len` bytes (1,024 by default, 1 MiB in newer MariaDB) with a warning:
-/// raise it in the session where it may be longer. <https://dev.mysql.com/doc/refman/8.4/en/aggregate-functions.html>
+/// raise it in the session where it may be longer, and know no [`over`](Expr::over) of it. <https://dev.mysql.com/doc/refman/8.4/en/aggregate-functions.html>
 pub fn string_agg(column: impl Into<ColumnExpr>, separator: impl Into<Expr>) -> Expr {
     call(Function::StringAgg, vec![column.into().0, separator.into()])
 }

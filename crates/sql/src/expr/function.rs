@@ -102,6 +102,9 @@ pub fn char_length(column: impl Into<ColumnExpr>) -> Expr {
 
 /// So many characters of a text from this one on, which counts from 1.
 pub fn substring(column: impl Into<ColumnExpr>, from: u32, length: u32) -> Expr {
+    if from == 0 {
+        return Expr::invalid("substring()", "begins before the first character, which is number 1");
+    }
     call(Function::Scalar("SUBSTR"), vec![column.into().0, number(from), number(length)])
 }
 

@@ -50,6 +50,12 @@ impl JsonPath {
         &self.0
     }
 
+    /// Where arrays have to be for the path to lead anywhere: what stands in front of each position.
+    pub fn arrays(&self) -> impl Iterator<Item = JsonPath> {
+        let positions = self.0.iter().enumerate().filter(|(_, step)| matches!(step, JsonStep::Index(_)));
+        positions.map(|(at, _)| Self(self.0[..at].to_vec()))
+    }
+
     /// Where the innermost step starts from; `None` of the whole document.
     pub fn parent(&self) -> Option<JsonPath> {
         let (_, outer) = self.0.split_last()?;
@@ -140,9 +146,10 @@ pub enum JsonQuestion {
     Exists,
     /// How many elements the array has that is there; NULL where none is.
     Length,
-    /// Whether this string, number, boolean or null is there, or in the array that is there.
+    /// Whether this string, number, boolean or null is there, or in the array that is there; never NULL.
     Contains(Value),
-    /// The document with this value there. Where the object or array around it is missing, the document as it is.
+    /// The document with this value there, at the end of the array where that is shorter. Where the object or array around it is
+    /// missing, the document as it is.
     Set(Value),
     /// The document without what is there.
     Remove,
@@ -195,8 +202,8 @@ impl Expr {
         self.ask(path, JsonQuestion::Length)
     }
 
-    /// Of a JSON document: whether this string, number or boolean is at this place, or among the elements of the array that is
-    /// there.
+    /// Of a JSON document: whether this string, number, boolean or null is at this place, or among the elements of the array that
+    /// is there, not those of arrays within it. False where nothing is.
     #[must_use]
     pub fn json_contains(self, path: impl Into<JsonPath>, value: impl Into<Value>) -> Expr {
         match value.into() {
@@ -211,17 +218,21 @@ impl Expr {
         }
     }
 
-    /// A JSON document with this value at this place, whose object or array must be there: otherwise it stays as it is. The
-    /// position after the last element of an array adds one. Documents are given as [`Value::Json`]; dates and decimals
+    /// A JSON document with this value at this place, whose object or array must be there: otherwise it stays as it is. Any
+    /// position behind the last element of an array adds one there. Documents are given as [`Value::Json`]; dates and decimals
     /// become strings.
     #[must_use]
     pub fn json_set(self, path: impl Into<JsonPath>, value: impl Into<Value>) -> Expr {
         self.ask(path, JsonQuestion::Set(value.into()))
     }
 
-    /// A JSON document without what is at this place.
+    /// A JSON document without what is at this place in it.
     #[must_use]
     pub fn json_remove(self, path: impl Into<JsonPath>) -> Expr {
+        let path = path.into();
+        if path.0.is_empty() {
+            return Expr::invalid("json_remove()", "names no place within the document");
+        }
         self.ask(path, JsonQuestion::Remove)
     }
 

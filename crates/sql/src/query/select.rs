@@ -395,6 +395,27 @@ impl Select {
         whole
     }
 
+    /// Whether it reads from a table that is called so in it, the tables of queries within not asked.
+    pub fn reads_from(&self, name: &str) -> bool {
+        let tables = self.from.iter().chain(self.joins.iter().map(|join| &join.table));
+        tables.into_iter().any(|table| match (&table.alias, &table.source) {
+            (Some(alias), _) => alias.as_str().eq_ignore_ascii_case(name),
+            (None, Source::Table(path)) => path.name().eq_ignore_ascii_case(name),
+            (None, Source::Query(_) | Source::Lateral(_)) => false,
+        })
+    }
+
+    /// Whether it, or one of those it is put together from, has a limit or an offset.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+            || self.offset.is_some()
+            || self
+                .more
+                .as_deref()
+                .and_then(|more| more.combined.as_ref())
+                .is_some_and(|combined| combined.first.is_limited() || combined.second.is_limited())
+    }
+
     fn without_locks(mut self) -> Self {
         if let Some(more) = &mut self.more {
             more.lock = None;

@@ -27,6 +27,16 @@ impl SqlWriter<'_> {
             None => {}
             Some(over) => {
                 self.require(Feature::Windows);
+                if call.function == Function::StringAgg {
+                    self.require(Feature::StringAggOver);
+                }
+                if call.distinct || !call.order_by.is_empty() {
+                    // No engine knows either of them there.
+                    self.invalid(
+                        "OVER",
+                        "follows an aggregate of different values, or of rows in an order of their own",
+                    );
+                }
                 self.sql(" OVER ");
                 match over {
                     Over::Named(name) => self.name(name),

@@ -23,7 +23,7 @@ impl SqlWriter<'_> {
 
     fn between_values(&mut self, at: usize, width: usize) {
         if at > 0 {
-            self.sql(if at % width == 0 { "), (" } else { ", " });
+            self.sql(if at.is_multiple_of(width) { "), (" } else { ", " });
         }
     }
 
@@ -44,7 +44,7 @@ impl SqlWriter<'_> {
             }
             Rows::Query(query) => {
                 self.sql(" ");
-                dialect.write_insert_query(self, query, insert.conflict.is_some());
+                dialect.write_insert_query(self, insert, query);
             }
             Rows::Values(values) => {
                 let columns = insert.columns.len();
@@ -79,9 +79,9 @@ impl SqlWriter<'_> {
     }
 
     /// Appends what an upsert sets: each column and its value, in which a column is that of the row there, and
-    /// [`new_value`](crate::new_value) that of the row that would have been inserted.
+    /// [`new_value`](crate::new_value) that of the row that would have been inserted. In queries within, columns are the query's.
     pub fn upsert_set(&mut self, table: &Path, new_row: NewRow, set: &[(Name, Expr)]) {
-        self.upsert = Some(Upsert { table: table.name().into(), new_row });
+        self.upsert = Some(Upsert { table: table.name().into(), new_row, is_in_query: false });
         self.list(set, |out, (column, value)| {
             out.name(column);
             out.sql(" = ");
@@ -92,7 +92,7 @@ impl SqlWriter<'_> {
 
     /// Appends ` WHERE` and when an upsert changes the row there, if it does not always.
     pub fn upsert_filter(&mut self, table: &Path, new_row: NewRow, filter: &[Expr]) {
-        self.upsert = Some(Upsert { table: table.name().into(), new_row });
+        self.upsert = Some(Upsert { table: table.name().into(), new_row, is_in_query: false });
         self.filter(filter);
         self.upsert = None;
     }

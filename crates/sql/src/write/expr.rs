@@ -90,7 +90,10 @@ impl SqlWriter<'_> {
             Node::InQuery(both, negated) => {
                 self.operand(&both.0, level::CONCAT);
                 self.sql(if *negated { " NOT IN (" } else { " IN (" });
+                let (open, close) = if both.1.is_limited() { self.dialect().limited_in_list() } else { ("", "") };
+                self.sql(open);
                 self.select(&both.1);
+                self.sql(close);
                 self.sql(")");
             }
             Node::Between(three, negated) => {
@@ -232,8 +235,9 @@ impl SqlWriter<'_> {
                 self.sql(".");
                 self.name(column);
             }
-            Some(NewRow::Values) => {
-                self.sql("VALUES(");
+            Some(NewRow::Function(name)) => {
+                self.sql(name);
+                self.sql("(");
                 self.name(column);
                 self.sql(")");
             }

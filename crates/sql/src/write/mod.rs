@@ -36,6 +36,8 @@ pub struct SqlWriter<'d> {
 struct Upsert {
     table: Name,
     new_row: NewRow,
+    /// A query within is written, which has columns of its own.
+    is_in_query: bool,
 }
 
 /// How an engine names the row that an upsert would have inserted.
@@ -44,7 +46,7 @@ pub enum NewRow {
     /// By a word of its own: `excluded."age"`.
     Word(&'static str),
     /// By a function: ``VALUES(`age`)``.
-    Values,
+    Function(&'static str),
 }
 
 impl<'d> SqlWriter<'d> {
@@ -184,7 +186,7 @@ impl<'d> SqlWriter<'d> {
 
     /// Appends the table of an upsert in front of a column that names none: two rows have one of that name.
     fn qualify(&mut self, path: &Path) {
-        if let Some(upsert) = self.upsert.as_ref().filter(|_| path.parts().count() == 1) {
+        if let Some(upsert) = self.upsert.as_ref().filter(|upsert| !upsert.is_in_query && path.parts().count() == 1) {
             let table = upsert.table.clone();
             self.name(&table);
             self.sql(".");

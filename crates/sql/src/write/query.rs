@@ -16,6 +16,14 @@ impl SqlWriter<'_> {
     }
 
     fn limited(&mut self, query: &Select, limit: Option<u64>) {
+        let outside = self.upsert.as_mut().map(|upsert| std::mem::replace(&mut upsert.is_in_query, true));
+        self.whole(query, limit);
+        if let (Some(upsert), Some(outside)) = (&mut self.upsert, outside) {
+            upsert.is_in_query = outside;
+        }
+    }
+
+    fn whole(&mut self, query: &Select, limit: Option<u64>) {
         let more = query.more.as_deref();
         if let Some(more) = more
             && !more.ctes.is_empty()
@@ -169,14 +177,16 @@ impl SqlWriter<'_> {
 
     /// Appends one of several queries, on its own where what is said of it could be read as said of all.
     fn part_of_query(&mut self, query: &Select, is_plain: bool) {
-        let says_more = !query.order_by.is_empty()
+        let has_ctes = query.more.as_deref().is_some_and(|more| !more.ctes.is_empty());
+        let says_more = has_ctes
+            || !query.order_by.is_empty()
             || query.limit.is_some()
             || query.offset.is_some()
-            || query.more.as_deref().is_some_and(|more| !more.ctes.is_empty() || more.lock.is_some());
+            || query.more.as_deref().is_some_and(|more| more.lock.is_some());
         if is_plain && !says_more {
             return self.select(query);
         }
-        let (open, close) = self.dialect().nested_query();
+        let (open, close) = self.dialect().nested_query(has_ctes);
         self.sql(open);
         self.select(query);
         self.sql(close);
