@@ -1,8 +1,8 @@
 //! What an engine's folder implements: one live link.
 
 use crate::{
-    BulkTarget, Catalog, CatalogOptions, Guard, Measurement, Result, Role, Row, RowStream, ServerInfo,
-    TransactionOptions, TransactionState,
+    BulkTarget, Catalog, CatalogOptions, Guard, Measurement, Result, Role, Row, RowStream, ServerInfo, Table,
+    TableBlueprint, TransactionOptions, TransactionState,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Ddl, Dialect, SchemaOperation, Value};
@@ -103,6 +103,9 @@ pub trait Driver: Send + Sync {
 
     /// What tables, columns, indexes and the like exist.
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog>;
+
+    /// A table of this connection's catalog as the blueprint that would make it. No round trip.
+    fn blueprint(&self, table: &Table) -> TableBlueprint;
 
     /// The statements of a change of the schema, in order, for the database as it is now. None of them takes effect here.
     async fn plan(&mut self, operation: &SchemaOperation) -> Result<Vec<Ddl>> {

@@ -25,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod beginnings;
+mod blueprint;
 mod bulk_insert;
 mod catalog;
 mod connect;
@@ -58,6 +59,7 @@ mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod tls;
 
+pub use blueprint::TableBlueprint;
 pub use bulk_insert::BulkTarget;
 pub use catalog::{
     Catalog, CatalogOptions, CheckConstraint, ColumnInfo, ForeignKey, Generated, Index, IndexColumn, Routine,

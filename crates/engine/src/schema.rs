@@ -1,6 +1,8 @@
 //! Changes of the schema on a live connection: planned, guarded, run in one transaction where that can be.
 
-use crate::{CatalogOptions, ColumnInfo, Connection, Error, ErrorKind, Result, TransactionState};
+use crate::{
+    CatalogOptions, ColumnInfo, Connection, Error, ErrorKind, Result, Table, TableBlueprint, TransactionState,
+};
 use dbkeep_sql::{AlterTable, Alteration, Blueprint, CompileError, CreateTable, Ddl, DropTable, Path, RenameTable};
 use dbkeep_sql::{Schema, SchemaOperation};
 use std::future::Future;
@@ -136,14 +138,29 @@ impl SchemaEditor<'_> {
     /// `NotFound` when there is no such table.
     pub async fn columns(&mut self, table: impl Into<Path> + Send) -> Result<Vec<ColumnInfo>> {
         let table = table.into();
-        let name = table.parts().collect::<Vec<_>>().join(".");
-        self.find(table).await?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no table {name}"))
-                .with_hint("see with has_table(…), or in the catalog, what tables there are")
-        })
+        let found = self.found(&table).await?;
+        Ok(found.ok_or_else(|| no_table(&table))?.columns)
+    }
+
+    /// A table as the blueprint that would make it.
+    ///
+    /// Types without a name of their own stay as the engine spells them, expressions as the catalog shows them; what no
+    /// blueprint can say is listed beside it. It is what this engine keeps: where a type has no limit, a text that was made with one
+    /// comes back without.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such table.
+    pub async fn blueprint(&mut self, table: impl Into<Path> + Send) -> Result<TableBlueprint> {
+        let table = table.into();
+        let found = self.found(&table).await?.ok_or_else(|| no_table(&table))?;
+        Ok(self.connection.driver.blueprint(&found))
     }
 
     async fn find(&mut self, table: Path) -> Result<Option<Vec<ColumnInfo>>> {
+        Ok(self.found(&table).await?.map(|table| table.columns))
+    }
+
+    async fn found(&mut self, table: &Path) -> Result<Option<Table>> {
         let parts: Vec<&str> = table.parts().collect();
         let Some((name, schema)) = parts.split_last() else { return Ok(None) };
         let mut options = CatalogOptions::default().tables([*name]);
@@ -156,8 +173,14 @@ impl SchemaEditor<'_> {
         }
         let catalog = self.connection.catalog(&options).await?;
         let mut tables = catalog.tables.into_iter();
-        Ok(tables.find(|table| table.name.eq_ignore_ascii_case(name)).map(|table| table.columns))
+        Ok(tables.find(|table| table.name.eq_ignore_ascii_case(name)))
     }
+}
+
+fn no_table(table: &Path) -> Error {
+    let name = table.parts().collect::<Vec<_>>().join(".");
+    Error::new(ErrorKind::NotFound, format!("there is no table {name}"))
+        .with_hint("see with has_table(…), or in the catalog, what tables there are")
 }
 
 /// Runs changes, in one transaction where the engine can roll them back.

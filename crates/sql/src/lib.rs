@@ -84,7 +84,7 @@ pub use schema::{
     Action, AlterTable, Alteration, Blueprint, Change, CheckDef, ColumnDef, ColumnType, CreateTable, Ddl, DdlWriter,
     DropTable, ForeignKeyDef, Generation, Impact, IndexDef, IndexKey, IndexKind, IndexPart, IndexParts, IndexRef,
     LockClass, Method, Names, Position, RenameTable, Schema, SchemaDialect, SchemaOperation, StandardSchema,
-    TableOption, TableOptions, foreign_key_name,
+    TableOption, TableOptions, foreign_key_name, type_check_name,
 };
 
 pub use compile::{Compile, CompileError, Compiled, Explain, Problem, explain};

@@ -6,10 +6,11 @@ use super::dialect::{Flavor, MySqlDialect};
 use super::link::{Greeting, Link, Next};
 use super::session::Session;
 use super::statement::{self, Request, Surroundings};
-use super::{catalog, errors, locks, probe, role};
+use super::{blueprint, catalog, errors, locks, probe, role};
 use crate::{
     BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement,
-    Result, Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState, Version,
+    Result, Role, Row, RowStream, ServerInfo, Streamed, Table, TableBlueprint, TransactionOptions, TransactionState,
+    Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -208,6 +209,10 @@ impl Driver for MySqlConnection {
 
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog> {
         catalog::read(self, options).await
+    }
+
+    fn blueprint(&self, table: &Table) -> TableBlueprint {
+        blueprint::read(table, self.flavor())
     }
 
     async fn probe(&mut self) -> Result<Vec<Measurement>> {

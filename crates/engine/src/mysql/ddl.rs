@@ -304,6 +304,18 @@ impl SchemaDialect for MySqlDialect {
         });
     }
 
+    // https://dev.mysql.com/doc/refman/8.4/en/charset-metadata.html, https://mariadb.com/kb/en/unicode/: what a server keeps of its
+    // schema is utf8mb3, and a question mark takes the place of all else, without an error.
+    fn examine_text(&self, out: &mut SqlWriter<'_>, sql: &str) {
+        if sql.chars().any(|c| c > '\u{ffff}') {
+            out.lacks(
+                "a character beyond U+FFFF in the schema",
+                None,
+                "leave it out of labels, defaults and comments; rows may hold it",
+            );
+        }
+    }
+
     fn impact(&self, change: &Change) -> Impact {
         self.impact_of(change)
     }

@@ -2,6 +2,7 @@
 
 mod altering;
 mod beside;
+mod blueprint;
 mod bulk;
 mod bulk_insert;
 mod catalog;

@@ -9,7 +9,7 @@ use super::types::encode::{self, Parameter};
 use super::verb;
 use crate::{
     BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Error, ErrorKind, Executed, Measurement,
-    Result, Role, Row, RowStream, ServerInfo, Streamed, TransactionOptions, TransactionState,
+    Result, Role, Row, RowStream, ServerInfo, Streamed, Table, TableBlueprint, TransactionOptions, TransactionState,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Dialect, Value};
@@ -322,6 +322,10 @@ impl Driver for PostgresConnection {
 
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog> {
         super::catalog::read(self, options).await
+    }
+
+    fn blueprint(&self, table: &Table) -> TableBlueprint {
+        super::blueprint::read(table)
     }
 
     async fn probe(&mut self) -> Result<Vec<Measurement>> {

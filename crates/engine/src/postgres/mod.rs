@@ -1,5 +1,6 @@
 //! PostgreSQL, through tokio-postgres.
 
+mod blueprint;
 mod bulk;
 mod bulk_insert;
 mod cache;

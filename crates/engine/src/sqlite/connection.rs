@@ -3,10 +3,10 @@
 use super::place::{Runner, detached};
 use super::session::Session;
 use super::text::alters_session;
-use super::{SqliteDialect, bulk_insert, catalog, open, probe, rebuild, stream};
+use super::{SqliteDialect, blueprint, bulk_insert, catalog, open, probe, rebuild, stream};
 use crate::{
     BulkTarget, Capabilities, Catalog, CatalogOptions, ConnectOptions, Driver, Executed, Guard, Measurement, Result,
-    Role, Row, RowStream, ServerInfo, TransactionOptions, TransactionState, Version,
+    Role, Row, RowStream, ServerInfo, Table, TableBlueprint, TransactionOptions, TransactionState, Version,
 };
 use async_trait::async_trait;
 use dbkeep_sql::{Ddl, Dialect, SchemaOperation, Value};
@@ -160,6 +160,10 @@ impl Driver for SqliteConnection {
     async fn catalog(&mut self, options: &CatalogOptions) -> Result<Catalog> {
         let options = options.clone();
         self.runner.long(move |session| catalog::read(session, &options)).await
+    }
+
+    fn blueprint(&self, table: &Table) -> TableBlueprint {
+        blueprint::read(table, self.spelling)
     }
 
     async fn plan(&mut self, operation: &SchemaOperation) -> Result<Vec<Ddl>> {

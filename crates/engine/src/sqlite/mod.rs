@@ -1,5 +1,6 @@
 //! SQLite, embedded: the database is a file of this machine, and the engine is part of this program.
 
+mod blueprint;
 mod bulk;
 mod bulk_insert;
 mod catalog;

@@ -213,6 +213,10 @@ impl Driver for Fake {
         Err(Error::new(ErrorKind::Unsupported, "no catalog"))
     }
 
+    fn blueprint(&self, _: &crate::Table) -> crate::TableBlueprint {
+        crate::TableBlueprint::default()
+    }
+
     async fn probe(&mut self) -> Result<Vec<Measurement>> {
         Ok(Vec::new())
     }

@@ -286,6 +286,11 @@ pub trait SchemaDialect: fmt::Debug + Send + Sync {
         });
     }
 
+    /// Says what this engine's schema cannot keep of a statement: its texts are labels, defaults, comments and expressions.
+    fn examine_text(&self, out: &mut SqlWriter<'_>, sql: &str) {
+        let _ = (out, sql);
+    }
+
     /// What one change does to others.
     fn impact(&self, change: &Change) -> Impact {
         let _ = change;
@@ -371,6 +376,6 @@ fn write_standard_default(out: &mut SqlWriter<'_>, default: &Expr) {
 }
 
 /// The name of the check that a column's type brings; the same on every engine that needs one.
-pub(crate) fn type_check_name(table: &Path, column: &Name) -> Name {
+pub fn type_check_name(table: &Path, column: &Name) -> Name {
     name_of(table, [column], naming::CHECK)
 }

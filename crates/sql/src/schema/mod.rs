@@ -21,7 +21,7 @@ pub use alteration::{Alteration, Change};
 pub use blueprint::Blueprint;
 pub use column::{ColumnDef, Generation, Position};
 pub use column_type::ColumnType;
-pub use dialect::{SchemaDialect, StandardSchema};
+pub use dialect::{SchemaDialect, StandardSchema, type_check_name};
 pub use foreign::{Action, CheckDef, ForeignKeyDef, Names};
 pub use impact::{Ddl, Impact, LockClass, Method};
 pub use index::{IndexDef, IndexKey, IndexKind, IndexPart, IndexParts, IndexRef};

@@ -36,6 +36,7 @@ impl<'d> DdlWriter<'d> {
         if sql.contains('\0') {
             self.out.invalid("a text in the schema", "holds a NUL character, which ends statements on some engines");
         }
+        self.out.dialect().ddl().examine_text(&mut self.out, &sql);
         self.done.push(Ddl { sql, impact });
     }
 

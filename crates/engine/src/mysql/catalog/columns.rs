@@ -84,6 +84,11 @@ pub(super) fn plain(expression: &str, flavor: Flavor) -> String {
     if flavor == Flavor::MariaDb || !expression.contains('\\') {
         return expression.to_owned();
     }
+    let expression = without_quoted_quotes(expression);
+    with_whole_characters(&expression)
+}
+
+fn without_quoted_quotes(expression: &str) -> String {
     let mut out = String::with_capacity(expression.len());
     let mut chars = expression.chars();
     while let Some(c) = chars.next() {
@@ -96,6 +101,32 @@ pub(super) fn plain(expression: &str, flavor: Flavor) -> String {
             c => out.push(c),
         }
     }
+    out
+}
+
+/// MySQL shows the bytes of texts that name their character set, `_utf8mb4'Ã©'`, as if each were a character of its own.
+fn with_whole_characters(expression: &str) -> String {
+    const START: &str = "_utf8mb4'";
+    let mut out = String::with_capacity(expression.len());
+    let mut rest = expression;
+    while let Some(at) = rest.find(START) {
+        let (before, text) = rest.split_at(at + START.len());
+        out.push_str(before);
+        let mut escaped = false;
+        let end = text.find(|c| {
+            let ends = c == '\'' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        let (text, after) = text.split_at(end.unwrap_or(text.len()));
+        let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        match bytes.map(String::from_utf8) {
+            Some(Ok(text)) => out.push_str(&text),
+            _ => out.push_str(text),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
     out
 }
 
@@ -115,6 +146,7 @@ mod tests {
             mysql(r"concat(_utf8mb4\'a\',\'\\\\\')", "DEFAULT_GENERATED", "varchar").as_deref(),
             Some(r"concat(_utf8mb4'a','\\')")
         );
+        assert_eq!(mysql(r"_utf8mb4\'Ã©\\\'Ã¼\'", "DEFAULT_GENERATED", "text").as_deref(), Some(r"_utf8mb4'é\'ü'"));
         assert_eq!(default("'it''s'", Flavor::MariaDb, "", "varchar").as_deref(), Some("'it''s'"));
         assert_eq!(default("NULL", Flavor::MariaDb, "", "varchar"), None);
     }
