@@ -1,9 +1,11 @@
 //! Changes of the schema on a live connection: planned, guarded, run in one transaction where that can be.
 
 use crate::{
-    CatalogOptions, ColumnInfo, Connection, Error, ErrorKind, Result, Table, TableBlueprint, TransactionState,
+    CatalogOptions, ColumnInfo, Connection, Error, ErrorKind, Result, Row, Table, TableBlueprint, TransactionState,
 };
-use dbkeep_sql::{AlterTable, Alteration, Blueprint, CompileError, CreateTable, Ddl, DropTable, Path, RenameTable};
+use dbkeep_sql::{
+    AlterTable, Alteration, Blueprint, CompileError, CreateTable, Ddl, DropTable, FromValue, Path, RenameTable,
+};
 use dbkeep_sql::{Schema, SchemaOperation};
 use std::future::Future;
 use std::panic::Location;
@@ -13,7 +15,8 @@ use std::panic::Location;
 pub struct Guard {
     /// Runs before the transaction begins.
     pub before: &'static str,
-    /// Finds what is wrong with the data. Rows that it finds after the changes and did not find before undo them.
+    /// Finds what is wrong with the data, and in its last column how often. What there is more of after the changes than before
+    /// undoes them.
     pub problems: Option<&'static str>,
     /// Runs after the transaction has ended, however it did.
     pub after: &'static str,
@@ -269,14 +272,26 @@ async fn changed(
     }
     let Some(sql) = problems else { return Ok(()) };
     let after = connection.on_behalf_of(caller).query(sql, &[]).await?;
-    let is_new = |row: &&crate::Row| !before.iter().any(|known| known.values() == row.values());
-    let Some(row) = after.iter().find(is_new) else { return Ok(()) };
-    let place: Vec<String> =
-        row.columns().iter().zip(row.values()).map(|(column, value)| format!("{} {value:?}", column.name)).collect();
-    let count = after.iter().filter(is_new).count();
+    let counted = |row: &Row| {
+        let (count, place) = row.values().split_last()?;
+        Some((place.to_vec(), i64::from_value(count).ok()?))
+    };
+    let known: Vec<_> = before.iter().filter_map(counted).collect();
+    let new: Vec<_> = after
+        .iter()
+        .filter_map(|row| {
+            let (place, count) = counted(row)?;
+            let before = known.iter().find(|(known, _)| *known == place).map_or(0, |(_, count)| *count);
+            (count > before).then_some((row, count - before))
+        })
+        .collect();
+    let Some((row, _)) = new.first() else { return Ok(()) };
+    let named = row.columns().iter().zip(row.values()).take(row.values().len().saturating_sub(1));
+    let place: Vec<String> = named.map(|(column, value)| format!("{} {value:?}", column.name)).collect();
+    let count: i64 = new.iter().map(|(_, count)| count).sum();
     Err(Error::new(
         ErrorKind::ForeignKeyViolation,
-        format!("the changes were undone: {count} rows would point nowhere, the first is {}", place.join(", ")),
+        format!("the changes were undone: {count} keys would point nowhere, the first is {}", place.join(", ")),
     )
     .with_hint("correct the rows before the change, or leave the foreign key out"))
 }

@@ -156,7 +156,7 @@ async fn an_error_on_the_way_leaves_everything_as_it_was() {
         .await
         .unwrap_err();
     assert_eq!(orphans.kind(), ErrorKind::ForeignKeyViolation, "{orphans}");
-    assert!(orphans.to_string().contains("1 rows would point nowhere"), "{orphans}");
+    assert!(orphans.to_string().contains("1 keys would point nowhere"), "{orphans}");
     let nothing = c.schema().table(table(), |t| t.set_default("nothing", 1)).await.unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::NotFound);
     let no_table = c.schema().table("nothing", |t| t.set_default("nothing", 1)).await.unwrap_err();
@@ -174,6 +174,26 @@ async fn rows_that_point_nowhere_already_do_not_stand_in_the_way() {
     .await;
     c.schema().table("a", |t| t.set_default("b", 1)).await.unwrap();
     assert_eq!(dump(&mut c, "SELECT * FROM a").await, "[Int(1), Int(99)]\n");
+    // One more such key is one too many, and one less is none.
+    let more = c
+        .schema()
+        .table("a", |t| {
+            t.foreign("b").references("id").on("a").name("again");
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(more.kind(), ErrorKind::ForeignKeyViolation);
+    c.schema().table("a", |t| t.drop_foreign(["b"])).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_temporary_and_of_that_name_stands_in_the_way() {
+    let mut c = open("CREATE TABLE t (a); CREATE TEMP TABLE t (a); INSERT INTO main.t VALUES (1)").await;
+    let error = c.schema().table("t", |t| t.set_default("a", 1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "a temporary table stands in the way of building the table t anew");
+    let mut c = open("CREATE TABLE t (a); CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END").await;
+    let error = c.schema().table("t", |t| t.set_default("a", 1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "a temporary trigger stands in the way of building the table t anew");
 }
 
 #[tokio::test]

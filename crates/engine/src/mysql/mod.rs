@@ -10,6 +10,7 @@ mod connection;
 mod ddl;
 pub(crate) mod dialect;
 mod errors;
+mod grouping;
 mod impact;
 mod link;
 mod locks;

@@ -2,9 +2,9 @@
 
 use super::dialect::SqliteDialect;
 use dbkeep_sql::{
-    AlterTable, Change, ColumnDef, ColumnType, CreateTable, DdlWriter, Expr, ForeignKeyDef, Impact, IndexDef,
-    IndexKind, LockClass, Method, Name, Path, SchemaDialect, SqlWriter, TableOption, Unsupported, Value, col, function,
-    raw,
+    AlterTable, Change, ColumnDef, ColumnType, CreateTable, DdlWriter, Expr, ForeignKeyDef, Generation, Impact,
+    IndexDef, IndexKind, LockClass, Method, Name, Path, SchemaDialect, SqlWriter, TableOption, Unsupported, Value, col,
+    function, raw,
 };
 
 /// One writes, and in WAL mode all others read on: <https://www.sqlite.org/wal.html#concurrency>.
@@ -61,6 +61,33 @@ impl SchemaDialect for SqliteDialect {
     // https://www.sqlite.org/autoinc.html: AUTOINCREMENT would only forbid numbers of deleted rows, at a price for every insert.
     fn write_auto_increment(&self, out: &mut SqlWriter<'_>, _: &ColumnDef, _: bool) {
         out.sql("INTEGER PRIMARY KEY");
+    }
+
+    // https://www.sqlite.org/gencol.html
+    fn write_generated(&self, out: &mut SqlWriter<'_>, generation: &Generation) {
+        if self.version() < (3, 31, 0) {
+            out.lacks("GENERATED ALWAYS AS", Some("3.31"), "keep the column with a trigger, or take a view");
+        }
+        dbkeep_sql::StandardSchema.write_generated(out, generation);
+    }
+
+    // https://www.sqlite.org/lang_altertable.html
+    fn write_change(&self, out: &mut SqlWriter<'_>, table: &Path, change: &Change) {
+        match change {
+            Change::RenameColumn { .. } if self.version() < (3, 25, 0) => {
+                out.lacks("RENAME COLUMN", Some("3.25"), "add a column and copy the values");
+            }
+            Change::DropColumn(_) if self.version() < (3, 35, 0) => {
+                out.lacks("DROP COLUMN", Some("3.35"), "leave the column, or make a new table and move the rows");
+            }
+            Change::AddColumn(column) => {
+                out.examine(column);
+                out.sql("ADD COLUMN ");
+                return self.write_column(out, table, column);
+            }
+            _ => {}
+        }
+        dbkeep_sql::StandardSchema.write_change(out, table, change);
     }
 
     // https://www.sqlite.org/datatype3.html#collation

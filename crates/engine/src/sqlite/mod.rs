@@ -15,6 +15,7 @@ mod open;
 mod place;
 mod probe;
 mod rebuild;
+mod redefine;
 mod session;
 mod snapshot;
 mod sound;

@@ -7,13 +7,14 @@
 
 use super::SqliteDialect;
 use super::definition::tokens;
+use super::redefine::{Redefine, missing};
 use super::session::Session;
-use super::table_sql::{Clause, ClauseKind, ColumnSql, Item, ItemKind, TableSql};
+use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
 use crate::schema::unspeakable;
 use crate::{Error, ErrorKind, Guard, Result};
 use dbkeep_sql::{
-    AlterTable, Change, Ddl, DdlWriter, Impact, IndexDef, LockClass, Method, Name, Path, SchemaDialect as _,
-    SchemaOperation, SqlWriter, Value,
+    AlterTable, Change, Ddl, Impact, IndexDef, LockClass, Method, Name, Path, SchemaDialect as _, SchemaOperation,
+    Value,
 };
 
 const SOURCE: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
@@ -45,7 +46,10 @@ pub(super) fn guard(
     }
     Ok(Some(Guard {
         before: "PRAGMA foreign_keys = OFF",
-        problems: Some("PRAGMA foreign_key_check"),
+        // Keys are counted, since their numbers change with the table.
+        problems: Some(
+            "SELECT \"table\", rowid AS \"row\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2, 3",
+        ),
         after: "PRAGMA legacy_alter_table = OFF; PRAGMA foreign_keys = ON",
     }))
 }
@@ -202,7 +206,7 @@ impl<'a> Plan<'a> {
         let Some(name) = on.checked_sub(1).and_then(|at| all.get(at)) else {
             return Err(unreadable("index", from.as_str()));
         };
-        let quoted = self.fragment(|out| out.name(to))?;
+        let quoted = self.redefine().fragment(|out| out.name(to))?;
         let create = format!("{}{quoted}{}", &sql[..name.start], &sql[name.start + name.text.len()..]);
         let impact = self.dialect.impact(&Change::RenameIndex { from: from.clone(), to: to.clone() });
         Ok([Ddl { sql: format!("DROP INDEX {}", quote(from.as_str())), impact }, Ddl { sql: create, impact }])
@@ -215,7 +219,7 @@ impl<'a> Plan<'a> {
         }
         let mut new = there.table.clone();
         for change in &self.inside {
-            self.edit(&mut new, change)?;
+            self.redefine().edit(&mut new, change)?;
         }
         if let Some(direct) = self.altered(there, &new)? {
             return Ok(direct);
@@ -242,13 +246,13 @@ impl<'a> Plan<'a> {
             else {
                 return Ok(None);
             };
-            let check = self.type_check_name(&column.name)?;
+            let check = dbkeep_sql::type_check_name(self.table, &column.name);
             let rest = |column: &ColumnSql| -> Vec<(ClauseKind, String)> {
                 let mut rest: Vec<_> = column
                     .clauses
                     .iter()
                     .filter(|clause| !matches!(clause.kind, ClauseKind::NotNull | ClauseKind::Null))
-                    .filter(|clause| clause.kind != ClauseKind::Check || clause.name != check)
+                    .filter(|clause| clause.kind != ClauseKind::Check || clause.name != check.as_str())
                     .map(|clause| (clause.kind, clause.text.clone()))
                     .collect();
                 rest.sort_by(|one, other| one.1.cmp(&other.1));
@@ -264,13 +268,13 @@ impl<'a> Plan<'a> {
                     ItemKind::Constraint(clause) => Some(clause),
                     ItemKind::Column(_) => None,
                 });
-                let is_it = |clause: &&Clause| clause.kind == ClauseKind::Check && clause.name == check;
+                let is_it = |clause: &&Clause| clause.kind == ClauseKind::Check && clause.name == check.as_str();
                 in_column.chain(in_table).find(is_it).map(|clause| clause.text.clone())
             };
             let (old_check, new_check) = (of_type(&there.table, before), of_type(new, after));
             if old_check != new_check {
                 if old_check.is_some() {
-                    alter(format!("DROP CONSTRAINT {}", quote(&check)));
+                    alter(format!("DROP CONSTRAINT {}", quote(check.as_str())));
                 }
                 if let Some(new_check) = new_check {
                     alter(format!("ADD {new_check}"));
@@ -285,13 +289,17 @@ impl<'a> Plan<'a> {
         Ok(Some(all))
     }
 
+    fn redefine(&self) -> Redefine<'_> {
+        Redefine { dialect: &self.dialect, table: self.table, name: &self.name }
+    }
+
     /// The new table in place of the old one.
     fn rebuilt(&self, there: &There, new: &TableSql) -> Vec<Ddl> {
         let impact = Impact {
             locks: LockClass::Writes,
             rewrites: Some(true),
             method: Method::Copy,
-            note: "the table is built anew, with foreign keys off meanwhile; without WAL, readers wait as well",
+            note: "the table is built anew, with foreign keys off meanwhile; without WAL, readers wait as well; ANALYZE it afterwards",
             source: SOURCE,
         };
         let (old_name, new_name) = (quote(&self.name), quote(&there.free_name));
@@ -319,109 +327,6 @@ impl<'a> Plan<'a> {
         all.extend(there.indexes.iter().cloned());
         all.extend(there.triggers.iter().cloned());
         all.into_iter().map(|sql| Ddl { sql, impact }).collect()
-    }
-
-    fn edit(&self, table: &mut TableSql, change: &Change) -> Result<()> {
-        match change {
-            Change::AddColumn(column) => {
-                let text = self.fragment(|out| {
-                    out.examine(column);
-                    self.dialect.write_column(out, self.table, column);
-                })?;
-                table.add_column(&text);
-            }
-            Change::ChangeColumn(column) => {
-                let text = self.fragment(|out| {
-                    out.examine(column);
-                    self.dialect.write_column(out, self.table, column);
-                })?;
-                let check = self.type_check_name(&column.name)?;
-                let has_key = has_primary_key(table);
-                let new = Clause::of_column(&text);
-                let Some(item) = table.column_mut(column.name.as_str()) else {
-                    return Err(missing("column", column.name.as_str(), &self.name));
-                };
-                item.edit(|old| {
-                    let kept = std::mem::take(&mut old.clauses).into_iter().filter(|clause| match clause.kind {
-                        ClauseKind::PrimaryKey | ClauseKind::Unique | ClauseKind::ForeignKey | ClauseKind::Other => {
-                            true
-                        }
-                        ClauseKind::Check => clause.name != check,
-                        _ => false,
-                    });
-                    old.type_name = new.type_name;
-                    old.clauses = new.clauses;
-                    old.clauses.retain(|clause| clause.kind != ClauseKind::PrimaryKey || !has_key);
-                    old.clauses.extend(kept);
-                });
-                let is_it = |item: &Item| matches!(&item.kind, ItemKind::Constraint(clause) if clause.kind == ClauseKind::Check && clause.name == check);
-                table.items.retain(|item| !is_it(item));
-            }
-            Change::SetDefault(name, default) => {
-                let text = match default {
-                    Some(default) => Some(self.fragment(|out| {
-                        out.sql("DEFAULT ");
-                        let column = dbkeep_sql::ColumnDef::new(name.clone(), dbkeep_sql::ColumnType::Text);
-                        self.dialect.write_default(out, &column, default);
-                    })?),
-                    None => None,
-                };
-                let Some(item) = table.column_mut(name.as_str()) else {
-                    return Err(missing("column", name.as_str(), &self.name));
-                };
-                item.edit(|column| {
-                    column.clauses.retain(|clause| clause.kind != ClauseKind::Default);
-                    column.clauses.extend(text.map(|text| Clause::of(&text)));
-                });
-            }
-            Change::AddPrimary(columns) => {
-                if has_primary_key(table) {
-                    return Err(Error::new(
-                        ErrorKind::AlreadyExists,
-                        format!("the table {} has a primary key", self.name),
-                    )
-                    .with_hint("drop it first, in the same alteration"));
-                }
-                let text = self.fragment(|out| {
-                    if columns.is_empty() {
-                        out.invalid("PRIMARY KEY", "names no columns");
-                    }
-                    out.sql("PRIMARY KEY ");
-                    out.names(columns);
-                })?;
-                table.add_constraint(&text);
-            }
-            Change::DropPrimary => drop_primary(table, &self.name)?,
-            Change::AddForeign(key) => {
-                let text = self.fragment(|out| out.foreign_key(self.table, key))?;
-                table.add_constraint(&text);
-            }
-            Change::AddCheck(check) => {
-                let text = self.fragment(|out| out.check(check))?;
-                table.add_constraint(&text);
-            }
-            Change::DropForeign(name) if !drop_clause(table, ClauseKind::ForeignKey, name.as_str(), self.table) => {
-                return Err(missing("foreign key", name.as_str(), &self.name));
-            }
-            Change::DropCheck(name) if !drop_clause(table, ClauseKind::Check, name.as_str(), self.table) => {
-                return Err(missing("check", name.as_str(), &self.name));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn type_check_name(&self, column: &Name) -> Result<String> {
-        let quoted = self.fragment(|out| out.type_check_name(self.table, column))?;
-        Ok(tokens(&quoted).first().map(super::definition::Token::name).unwrap_or_default())
-    }
-
-    /// A piece of a definition as the dialect writes it.
-    fn fragment(&self, write: impl FnOnce(&mut SqlWriter<'_>)) -> Result<String> {
-        let mut ddl = DdlWriter::new(&self.dialect);
-        ddl.statement(Impact::unknown(), |out| write(out));
-        let written = ddl.finish().map_err(unspeakable)?;
-        Ok(written.into_iter().map(|ddl| ddl.sql).collect())
     }
 }
 
@@ -463,13 +368,15 @@ impl There {
                 .with_hint("make a new virtual table and move the rows"));
         }
         let temporary = session.query(
-            "SELECT name FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+            "SELECT type FROM temp.sqlite_schema WHERE name = ?1 COLLATE NOCASE \
+             OR type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
             &[Value::from(name.as_str())],
         )?;
-        if !temporary.is_empty() {
+        if let Some(row) = temporary.first() {
+            let kind: String = row.get(0)?;
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("the table {name} has a temporary trigger, which would be lost when it is built anew"),
+                format!("a temporary {kind} stands in the way of building the table {name} anew"),
             )
             .with_hint("drop it before, and make it again afterwards"));
         }
@@ -501,91 +408,6 @@ impl There {
     }
 }
 
-impl Clause {
-    /// A column of a text of its own.
-    fn of_column(text: &str) -> ColumnSql {
-        let table = TableSql::parse(&format!("({text})"));
-        let column = table.and_then(|table| table.items.into_iter().next()).and_then(|item| match item.kind {
-            ItemKind::Column(column) => Some(column),
-            ItemKind::Constraint(_) => None,
-        });
-        column.unwrap_or_default()
-    }
-}
-
-fn has_primary_key(table: &TableSql) -> bool {
-    table.items.iter().any(|item| match &item.kind {
-        ItemKind::Column(column) => column.clauses.iter().any(|clause| clause.kind == ClauseKind::PrimaryKey),
-        ItemKind::Constraint(clause) => clause.kind == ClauseKind::PrimaryKey,
-    })
-}
-
-fn drop_primary(table: &mut TableSql, name: &str) -> Result<()> {
-    if !has_primary_key(table) {
-        return Err(missing("primary key", "", name));
-    }
-    if table.is_without_rowid() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("the rows of {name} are kept by its primary key: it is WITHOUT ROWID"),
-        )
-        .with_hint("make a new table and move the rows"));
-    }
-    let mut columns = Vec::new();
-    table.items.retain(|item| match &item.kind {
-        ItemKind::Constraint(clause) if clause.kind == ClauseKind::PrimaryKey => {
-            columns.clone_from(&clause.columns);
-            false
-        }
-        _ => true,
-    });
-    for item in &mut table.items {
-        let ItemKind::Column(column) = &item.kind else { continue };
-        let was_key = column.clauses.iter().any(|clause| clause.kind == ClauseKind::PrimaryKey)
-            || columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
-        if was_key {
-            // What was a key stays without NULL.
-            item.edit(|column| {
-                column.clauses.retain(|clause| !matches!(clause.kind, ClauseKind::PrimaryKey | ClauseKind::Null));
-                if !column.is_not_null() {
-                    column.clauses.push(Clause::of("NOT NULL"));
-                }
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Drops a constraint by its name; a foreign key without one also by the name that it would have been given.
-fn drop_clause(table: &mut TableSql, kind: ClauseKind, name: &str, path: &Path) -> bool {
-    let is_it = |clause: &Clause, columns: &[String]| {
-        let made = || {
-            let columns: Vec<Name> = columns.iter().map(Name::from).collect();
-            dbkeep_sql::foreign_key_name(path, &columns)
-        };
-        clause.kind == kind
-            && (clause.name.eq_ignore_ascii_case(name)
-                || clause.name.is_empty()
-                    && kind == ClauseKind::ForeignKey
-                    && made().as_str().eq_ignore_ascii_case(name))
-    };
-    let before = table.items.len();
-    table.items.retain(|item| !matches!(&item.kind, ItemKind::Constraint(clause) if is_it(clause, &clause.columns)));
-    if table.items.len() < before {
-        return true;
-    }
-    let mut found = false;
-    for item in &mut table.items {
-        let ItemKind::Column(column) = &item.kind else { continue };
-        let own = [column.name.clone()];
-        if column.clauses.iter().any(|clause| is_it(clause, &own)) {
-            found = true;
-            item.edit(|column| column.clauses.retain(|clause| !is_it(clause, &own)));
-        }
-    }
-    found
-}
-
 /// The columns that both have and that are not computed, in the order of the new table.
 fn columns_to_copy(old: &TableSql, new: &TableSql) -> String {
     let copied = new.items.iter().filter_map(|item| match &item.kind {
@@ -613,12 +435,6 @@ fn quote(name: &str) -> String {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-fn missing(what: &str, name: &str, table: &str) -> Error {
-    let blank = if name.is_empty() { "" } else { " " };
-    Error::new(ErrorKind::NotFound, format!("the table {table} has no {what}{blank}{name}"))
-        .with_hint("the catalog lists what it has")
 }
 
 fn unreadable(what: &str, name: &str) -> Error {

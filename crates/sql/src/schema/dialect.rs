@@ -136,6 +136,11 @@ pub trait SchemaDialect: fmt::Debug + Send + Sync {
         let _ = (out, key);
     }
 
+    /// Says what is wrong with a check here.
+    fn examine_check(&self, out: &mut SqlWriter<'_>) {
+        let _ = out;
+    }
+
     /// Appends CREATE INDEX, or where indexes stand [inside](SchemaDialect::indexes_inside), what stands there.
     fn write_index(&self, out: &mut SqlWriter<'_>, table: &Path, index: &IndexDef, if_not_exists: bool) {
         if index.kind == IndexKind::FullText {

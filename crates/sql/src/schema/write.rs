@@ -191,6 +191,7 @@ impl SqlWriter<'_> {
 
     /// Appends `CONSTRAINT name CHECK (condition)`.
     pub fn check(&mut self, check: &CheckDef) {
+        self.dialect().ddl().examine_check(self);
         self.sql("CONSTRAINT ");
         self.name(&check.name);
         self.sql(" CHECK (");
