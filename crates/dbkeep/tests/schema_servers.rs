@@ -54,6 +54,8 @@ on_each_engine! {
     tables_are_made_changed_asked_about_and_dropped
     what_fails_halfway_is_undone_where_that_can_be
     a_schema_changes_inside_of_a_transaction
+    a_statement_that_wants_no_transaction_has_none
+    a_plan_takes_no_effect
 }
 
 async fn tables_are_made_changed_asked_about_and_dropped(db: &Database) {
@@ -166,4 +168,43 @@ async fn a_schema_changes_inside_of_a_transaction(db: &Database) {
         .await;
     outcome.unwrap();
     assert!(db.schema().has_column("kept", "m").await.unwrap());
+}
+
+async fn a_statement_that_wants_no_transaction_has_none(db: &Database) {
+    db.schema()
+        .create("t", |t| {
+            t.integer("a");
+        })
+        .await
+        .unwrap();
+    let mut alone = Schema::new();
+    // What is no transaction's: elsewhere it is refused as any statement would be.
+    alone.raw("CREATE INDEX CONCURRENTLY by_a ON t (a)");
+    let outcome = db.schema().apply(&alone).await;
+    match &outcome {
+        Ok(()) => assert!(db.server().capabilities.schemas),
+        Err(error) => assert_eq!(error.kind(), Some(ErrorKind::Syntax), "{error}"),
+    }
+}
+
+async fn a_plan_takes_no_effect(db: &Database) {
+    db.schema()
+        .create("t", |t| {
+            t.integer("a");
+            t.integer("b").nullable();
+        })
+        .await
+        .unwrap();
+    let change = dbkeep::sql::AlterTable::new("t", |t| {
+        t.rename_column("b", "c");
+        t.big_integer("a").default(1).change();
+        t.index("c");
+    });
+    let planned = db.schema().plan(&change.clone().into()).await.unwrap();
+    assert!(planned.len() >= 3, "{planned:?}");
+    assert!(!db.schema().has_column("t", "c").await.unwrap());
+    let mut schema = Schema::new();
+    schema.push(change);
+    db.schema().apply(&schema).await.unwrap();
+    assert!(db.schema().has_column("t", "c").await.unwrap());
 }

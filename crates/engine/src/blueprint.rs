@@ -20,6 +20,7 @@ pub struct TableBlueprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quoting {
     /// A quote is doubled.
+    #[cfg(any(feature = "postgres", feature = "sqlite", test))]
     Standard,
     /// A quote is doubled, and in texts a backslash escapes.
     Backslashes,
@@ -85,6 +86,7 @@ pub(crate) fn quoted_text(sql: &str, quoting: Quoting) -> Option<(String, &str)>
 }
 
 /// A list of texts in single quotes with commas between them, and nothing else.
+#[cfg(any(feature = "mysql", feature = "sqlite", test))]
 pub(crate) fn quoted_texts(sql: &str, quoting: Quoting) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     let mut rest = sql.trim();

@@ -3,8 +3,9 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used)]
 
-use dbkeep_engine::{ConnectOptions, Connection, ErrorKind, connect};
+use dbkeep_engine::{ConnectOptions, Connection, ErrorKind, Observer, Statement, connect};
 use dbkeep_sql::*;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 async fn open(script: &str) -> Connection {
@@ -354,4 +355,30 @@ async fn a_dropped_change_is_undone_and_the_session_put_back() {
         }
     }
     assert!(finished);
+}
+
+/// Who ran which statement.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(String, String)>>);
+
+impl Observer for Heard {
+    fn statement_finished(&self, statement: &Statement<'_>) {
+        self.0.lock().unwrap().push((statement.caller.file().to_owned(), statement.sql.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn every_statement_of_a_change_is_heard_of_with_the_line_that_asked_for_it() {
+    let mut c = open("CREATE TABLE t (a INT)").await;
+    let heard = Arc::new(Heard::default());
+    c.observe(heard.clone());
+    c.schema().table("t", |t| t.set_default("a", 1)).await.unwrap();
+    let heard = heard.0.lock().unwrap();
+    assert!(heard.iter().all(|(file, _)| file.ends_with("schema_sqlite.rs")), "{heard:?}");
+    let statements: Vec<&str> = heard.iter().map(|(_, sql)| sql.split(' ').next().unwrap()).collect();
+    let expected = [
+        "PRAGMA", "BEGIN", "SELECT", "CREATE", "INSERT", "DROP", "PRAGMA", "ALTER", "PRAGMA", "SELECT", "COMMIT",
+        "PRAGMA",
+    ];
+    assert_eq!(statements, expected);
 }
