@@ -152,7 +152,7 @@ async fn types_defaults_and_keys_come_back_word_for_word(c: &mut Connection) {
         t.date_time("date_time").default("2026-11-22 12:30:00.000001".parse::<DateTime>().unwrap());
         t.timestamp("timestamp").use_current();
         t.enum_of("enum", ["a", "it's"]).default("it's");
-        t.json("json").default(Value::Json("{\"a\": [1, \"it's\"]}".to_owned()));
+        t.json("json").default(Value::Json("{\"a\": [1, \"it's\"]}".into()));
         t.binary("binary").default(vec![0u8, 255, 39]);
         whole(t);
     });
