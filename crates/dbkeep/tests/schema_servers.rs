@@ -56,6 +56,7 @@ on_each_engine! {
     a_schema_changes_inside_of_a_transaction
     a_statement_that_wants_no_transaction_has_none
     a_plan_takes_no_effect
+    what_one_migration_makes_another_takes_away_on_every_engine
 }
 
 async fn tables_are_made_changed_asked_about_and_dropped(db: &Database) {
@@ -207,4 +208,42 @@ async fn a_plan_takes_no_effect(db: &Database) {
     schema.push(change);
     db.schema().apply(&schema).await.unwrap();
     assert!(db.schema().has_column("t", "c").await.unwrap());
+}
+
+async fn what_one_migration_makes_another_takes_away_on_every_engine(db: &Database) {
+    db.schema()
+        .create("users", |t| {
+            t.id();
+        })
+        .await
+        .unwrap();
+    db.schema()
+        .create("posts", |t| {
+            t.id();
+        })
+        .await
+        .unwrap();
+    db.schema()
+        .table("posts", |t| {
+            t.foreign_id("user_id").nullable().constrained("users");
+            t.string("title", 50).unique().default("none");
+            t.integer("size").nullable().index();
+        })
+        .await
+        .unwrap();
+    db.schema()
+        .table("posts", |t| {
+            t.drop_foreign(["user_id"]);
+            t.drop_index(["user_id"]);
+            t.drop_unique(["title"]);
+            t.drop_index(["size"]);
+            t.drop_column("user_id");
+            t.drop_column("title");
+            t.drop_column("size");
+        })
+        .await
+        .unwrap();
+    let names: Vec<String> =
+        db.schema().columns("posts").await.unwrap().into_iter().map(|column| column.name).collect();
+    assert_eq!(names, ["id"]);
 }

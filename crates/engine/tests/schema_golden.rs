@@ -8,9 +8,10 @@
 #![allow(clippy::unwrap_used)]
 
 use dbkeep_engine::dialects::{Flavor, MySqlDialect, PostgresDialect, SqliteDialect};
-use dbkeep_engine::{ConnectOptions, connect};
+use dbkeep_engine::{ConnectOptions, Connection, connect};
 use dbkeep_sql::*;
 use dbkeep_testkit::{Kind, server};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 fn dialects() -> [(&'static str, Box<dyn Dialect>); 4] {
@@ -543,6 +544,15 @@ fn what_a_version_does_not_know_names_the_version_that_does() {
     );
 }
 
+/// Where each table's rows lie, where the server tells: another place means that they were written anew.
+async fn storages(connection: &mut Connection) -> HashMap<u32, u32> {
+    if !connection.server().capabilities.schemas {
+        return HashMap::new();
+    }
+    let sql = "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r' AND oid >= 16384";
+    connection.query_as(sql, &[]).await.unwrap().into_iter().collect()
+}
+
 /// Runs every change that this engine knows, in order. Where the server can be held to an algorithm and a lock, it is held to
 /// those of the impact, and refuses if it would take more.
 async fn run_on(name: &'static str, kind: Option<Kind>) {
@@ -574,7 +584,20 @@ async fn run_on(name: &'static str, kind: Option<Kind>) {
                 (true, Method::InPlace, _) => ", ALGORITHM = INPLACE, LOCK = SHARED",
                 _ => "",
             };
-            if let Err(error) = connection.execute(&format!("{}{held}", ddl.sql), &[]).await {
+            let before = storages(&mut connection).await;
+            let outcome = connection.execute(&format!("{}{held}", ddl.sql), &[]).await;
+            let after = storages(&mut connection).await;
+            let rewritten = before.iter().any(|(table, storage)| after.get(table).is_some_and(|new| new != storage));
+            let claimed = ddl.impact.rewrites.unwrap_or(rewritten);
+            if connection.server().capabilities.schemas && outcome.is_ok() && claimed != rewritten {
+                failures.push(format!(
+                    "{}: the table was{} rewritten: {}",
+                    case.title,
+                    if rewritten { "" } else { " not" },
+                    ddl.sql
+                ));
+            }
+            if let Err(error) = outcome {
                 failures.push(format!("{}: {error}: {}{held}", case.title, ddl.sql));
                 if !held.is_empty() {
                     let _ = connection.execute(&ddl.sql, &[]).await;

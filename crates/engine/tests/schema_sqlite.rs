@@ -232,6 +232,27 @@ async fn what_alter_table_knows_is_not_built_anew() {
             r#"ALTER TABLE "t" ADD CONSTRAINT "t_state_check" CHECK ("state" IN ('y', 'z'))"#,
         ]
     );
+    // Rows are looked at.
+    c.execute("INSERT INTO t VALUES (NULL, 'y', 1)", &[]).await.unwrap();
+    let label = c
+        .schema()
+        .table("t", |t| {
+            t.enum_of("state", ["z"]).nullable().change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(label.kind(), ErrorKind::CheckViolation, "{label}");
+    let null = c
+        .schema()
+        .table("t", |t| {
+            t.text("a").change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(null.kind(), ErrorKind::CheckViolation, "{null}");
+    assert!(null.hint().unwrap().starts_with("rows that are there"));
+    assert!(c.execute("INSERT INTO t VALUES (NULL, 'x', 1)", &[]).await.is_err());
+    c.execute("INSERT INTO t VALUES (NULL, 'z', 1)", &[]).await.unwrap();
     // A label among a table's constraints goes with the column that is changed.
     let anew = plan(&mut c, &|t| {
         t.rename_column("b", "c");

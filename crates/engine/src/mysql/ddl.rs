@@ -123,11 +123,6 @@ impl SchemaDialect for MySqlDialect {
         true
     }
 
-    // https://dev.mysql.com/doc/refman/8.4/en/constraint-foreign-key.html
-    fn indexes_foreign_keys(&self) -> bool {
-        true
-    }
-
     // https://dev.mysql.com/doc/refman/8.4/en/create-table-foreign-keys.html: InnoDB refuses it.
     fn examine_foreign_key(&self, out: &mut SqlWriter<'_>, key: &ForeignKeyDef) {
         if [key.on_delete, key.on_update].contains(&Some(Action::SetDefault)) {

@@ -14,7 +14,10 @@ impl MySqlDialect {
             let after = groups.iter().rposition(|group| group.iter().any(|before| depends(change, before)));
             let from = after.unwrap_or(0);
             let place = groups.iter().enumerate().skip(from).find_map(|(at, group)| {
-                let fits = self.impact_of(group[0]).method == class
+                // An index for a foreign key costs nothing more in the copy that the key takes, and the server makes none then.
+                let beside_key = matches!(change, Change::AddIndex(_))
+                    && group.iter().any(|before| matches!(before, Change::AddForeign(_)));
+                let fits = (self.impact_of(group[0]).method == class || beside_key)
                     && !group.iter().any(|before| depends(change, before) && !may_share(change, before));
                 fits.then_some(at)
             });

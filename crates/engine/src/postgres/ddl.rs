@@ -142,18 +142,6 @@ impl SchemaDialect for PostgresDialect {
                     comment(ddl, table, Some(&column.name), column.comment.as_deref());
                 }
                 Change::SetOption(TableOption::Comment(text)) => comment(ddl, table, None, Some(text)),
-                Change::AddForeign(key) => {
-                    self.change(ddl, table, change);
-                    // What columns there were before are indexed for may not be guessed.
-                    let is_new = alter.changes.iter().any(
-                        |other| matches!(other, Change::AddColumn(column) if key.columns.first() == Some(&column.name)),
-                    );
-                    let is_served =
-                        alter.changes.iter().any(|other| matches!(other, Change::AddIndex(index) if index.serves(key)));
-                    if is_new && !is_served {
-                        self.change(ddl, table, &Change::AddIndex(IndexDef::serving(key)));
-                    }
-                }
                 _ => self.change(ddl, table, change),
             }
         }

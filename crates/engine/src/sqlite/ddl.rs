@@ -167,9 +167,6 @@ impl SchemaDialect for SqliteDialect {
                 self.write_column(out, table, column);
                 out.references(key);
             });
-            if !alter.changes.iter().any(|other| matches!(other, Change::AddIndex(index) if index.serves(key))) {
-                self.change(ddl, table, &Change::AddIndex(IndexDef::serving(key)));
-            }
         }
     }
 

@@ -109,6 +109,13 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return (Kind::ForeignKeyViolation, None),
         ffi::SQLITE_CONSTRAINT_NOTNULL => return (Kind::NotNullViolation, None),
         ffi::SQLITE_CONSTRAINT_CHECK => return (Kind::CheckViolation, None),
+        // ALTER TABLE gives no more than this.
+        ffi::SQLITE_CONSTRAINT => {
+            return (
+                Kind::CheckViolation,
+                Some("rows that are there do not agree with the new constraint: correct them first"),
+            );
+        }
         ffi::SQLITE_CONSTRAINT_DATATYPE => return (Kind::InvalidValue, None),
         ffi::SQLITE_READONLY_DBMOVED => {
             return (Kind::ConnectionLost, Some("the database file was moved or replaced; open it again"));

@@ -13,8 +13,7 @@ use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
 use crate::schema::unspeakable;
 use crate::{Error, ErrorKind, Guard, Result};
 use dbkeep_sql::{
-    AlterTable, Change, Ddl, Impact, IndexDef, LockClass, Method, Name, Path, SchemaDialect as _, SchemaOperation,
-    Value,
+    AlterTable, Change, Ddl, Impact, LockClass, Method, Name, Path, SchemaDialect as _, SchemaOperation, Value,
 };
 
 const SOURCE: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
@@ -135,19 +134,6 @@ impl<'a> Plan<'a> {
                     }
                     plan.inside.push(change);
                 }
-            }
-        }
-        // As everywhere, a new column that points somewhere is indexed.
-        for change in &plan.inside {
-            let Change::AddForeign(key) = change else { continue };
-            let is_new = plan
-                .inside
-                .iter()
-                .any(|other| matches!(other, Change::AddColumn(column) if key.columns.first() == Some(&column.name)));
-            let is_served =
-                alter.changes.iter().any(|other| matches!(other, Change::AddIndex(index) if index.serves(key)));
-            if is_new && !is_served {
-                plan.after.push(Change::AddIndex(IndexDef::serving(key)));
             }
         }
         Ok(plan)

@@ -229,8 +229,31 @@ impl Alteration {
             changes.extend(column_indexes(name, keys.unique, keys.index).map(Change::AddIndex));
             changes.extend(keys.foreign.map(Change::AddForeign));
         }
-        changes
+        index_foreign_keys(changes)
     }
+}
+
+/// Adds indexes for the foreign keys of new columns that no other index serves, right behind them. How columns are indexed that
+/// were there before cannot be known here.
+fn index_foreign_keys(changes: Vec<Change>) -> Vec<Change> {
+    let is_new = |key: &ForeignKeyDef| {
+        let first = key.columns.first();
+        changes.iter().any(|change| matches!(change, Change::AddColumn(column) if Some(&column.name) == first))
+    };
+    let is_served = |key: &ForeignKeyDef| {
+        changes.iter().any(|change| matches!(change, Change::AddIndex(index) if index.serves(key)))
+    };
+    let mut out = Vec::with_capacity(changes.len());
+    for change in &changes {
+        out.push(change.clone());
+        if let Change::AddForeign(key) = change
+            && is_new(key)
+            && !is_served(key)
+        {
+            out.push(Change::AddIndex(IndexDef::serving(key)));
+        }
+    }
+    out
 }
 
 impl Change {

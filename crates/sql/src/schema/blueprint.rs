@@ -111,6 +111,21 @@ impl Blueprint {
         indexes.append(&mut self.indexes);
         foreign.append(&mut self.foreign_keys);
         (self.indexes, self.foreign_keys) = (indexes, foreign);
+        self.index_foreign_keys();
+    }
+
+    /// Adds indexes for the foreign keys that no other index serves. Only some engines would make them by themselves, and under
+    /// names of their own.
+    fn index_foreign_keys(&mut self) {
+        let numbered = self.columns.iter().find(|column| column.auto_increment).map(|column| column.name.clone());
+        for key in &self.foreign_keys {
+            let is_served = self.indexes.iter().any(|index| index.serves(key))
+                || self.primary_key.starts_with(&key.columns)
+                || numbered.as_ref().is_some_and(|numbered| key.columns.iter().eq([numbered]));
+            if !is_served && !key.columns.is_empty() {
+                self.indexes.push(IndexDef::serving(key));
+            }
+        }
     }
 }
 

@@ -126,11 +126,6 @@ pub trait SchemaDialect: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether the engine makes an index for every foreign key by itself. Where it does not, the builder adds one.
-    fn indexes_foreign_keys(&self) -> bool {
-        false
-    }
-
     /// Says what is wrong with a foreign key here.
     fn examine_foreign_key(&self, out: &mut SqlWriter<'_>, key: &ForeignKeyDef) {
         let _ = (out, key);

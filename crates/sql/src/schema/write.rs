@@ -54,8 +54,6 @@ impl<'d> DdlWriter<'d> {
         let CreateTable { table, blueprint } = create;
         let dialect = self.out.dialect().ddl();
         let inside = dialect.indexes_inside();
-        let own_indexes = if dialect.indexes_foreign_keys() { Vec::new() } else { missing_indexes(create) };
-        let indexes = || blueprint.indexes.iter().chain(&own_indexes);
         self.statement(dialect.create_impact(create), |out| {
             out.sql(if blueprint.if_not_exists { "CREATE TABLE IF NOT EXISTS " } else { "CREATE TABLE " });
             out.path(table);
@@ -84,7 +82,7 @@ impl<'d> DdlWriter<'d> {
                 out.names(&blueprint.primary_key);
             }
             if inside {
-                for index in indexes() {
+                for index in &blueprint.indexes {
                     out.sql(",\n  ");
                     dialect.write_index(out, table, index, false);
                 }
@@ -101,7 +99,7 @@ impl<'d> DdlWriter<'d> {
             dialect.write_table_options(out, &blueprint.options);
         });
         if !inside {
-            for index in indexes() {
+            for index in &blueprint.indexes {
                 // Nobody uses the table yet.
                 let impact = dialect.create_impact(create).note("");
                 self.statement(impact, |out| dialect.write_index(out, table, index, blueprint.if_not_exists));
@@ -117,22 +115,6 @@ impl<'d> DdlWriter<'d> {
             out.path(&drop.table);
         });
     }
-}
-
-/// Indexes for the foreign keys of a new table that no other index serves.
-fn missing_indexes(create: &CreateTable) -> Vec<IndexDef> {
-    let blueprint = &create.blueprint;
-    let numbered = blueprint.columns.iter().find(|column| column.auto_increment).map(|column| &column.name);
-    let mut missing: Vec<IndexDef> = Vec::new();
-    for key in &blueprint.foreign_keys {
-        let is_served = blueprint.indexes.iter().chain(&missing).any(|index| index.serves(key))
-            || blueprint.primary_key.starts_with(&key.columns)
-            || numbered.is_some_and(|numbered| key.columns.iter().eq([numbered]));
-        if !is_served && !key.columns.is_empty() {
-            missing.push(IndexDef::serving(key));
-        }
-    }
-    missing
 }
 
 /// What schemas are made of.
