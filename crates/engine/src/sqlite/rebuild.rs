@@ -141,24 +141,29 @@ impl<'a> Plan<'a> {
 
     /// What comes before the new table is tried and undone, since the new one depends on it.
     fn write(&self, session: &mut Session) -> Result<Vec<Ddl>> {
+        let in_transaction = !session.connection.is_autocommit();
         if self.before.is_empty() {
-            return self.write_on(session);
+            return self.write_on(session, in_transaction);
         }
         session.script("SAVEPOINT dbkeep_plan")?;
-        let planned = self.write_on(session);
+        let planned = self.write_on(session, in_transaction);
         let undone = session.script("ROLLBACK TO dbkeep_plan; RELEASE dbkeep_plan");
+        if undone.is_err() && !in_transaction && !session.connection.is_autocommit() {
+            // Nothing else is in it, and whoever comes next must not find it open.
+            session.script("ROLLBACK")?;
+        }
         let planned = planned?;
         undone.map(|()| planned)
     }
 
-    fn write_on(&self, session: &mut Session) -> Result<Vec<Ddl>> {
+    fn write_on(&self, session: &mut Session, in_transaction: bool) -> Result<Vec<Ddl>> {
         let before = self.direct(session, &self.before)?;
         for ddl in &before {
             session.script(&ddl.sql)?;
         }
         let there = There::read(session, &self.name)?;
         let mut all = before;
-        all.extend(self.changed(session, &there)?);
+        all.extend(self.changed(session, &there, in_transaction)?);
         all.extend(self.direct(session, &self.after)?);
         Ok(all)
     }
@@ -199,7 +204,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The changes of the definition: by ALTER TABLE where that is enough, by a new table otherwise.
-    fn changed(&self, session: &mut Session, there: &There) -> Result<Vec<Ddl>> {
+    fn changed(&self, session: &mut Session, there: &There, in_transaction: bool) -> Result<Vec<Ddl>> {
         if self.inside.is_empty() {
             return Ok(Vec::new());
         }
@@ -210,7 +215,7 @@ impl<'a> Plan<'a> {
         if let Some(direct) = self.altered(there, &new)? {
             return Ok(direct);
         }
-        if !session.connection.is_autocommit() && foreign_keys_are_on(session)? {
+        if in_transaction && foreign_keys_are_on(session)? {
             there.refuse_if_referenced(session)?;
         }
         Ok(self.rebuilt(there, &new))
