@@ -185,6 +185,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         ("", "")
     }
 
+    /// What stands around queries put together of whose rows is asked whether there are any, within the parentheses.
+    fn combined_in_exists(&self) -> (&'static str, &'static str) {
+        ("", "")
+    }
+
     /// What stands in front of the rows in a list of rows.
     fn rows_in_list(&self) -> &'static str {
         ""

@@ -42,6 +42,8 @@ pub enum Feature {
     Windows,
     /// Frames that count GROUPS.
     GroupsFrame,
+    /// A frame of a function that looks at the whole window, whatever its frame.
+    IdleFrame,
     /// What LAG and LEAD give where there is no row.
     ShiftDefault,
     /// FILTER of an aggregate.

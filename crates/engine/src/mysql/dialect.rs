@@ -176,6 +176,12 @@ impl Dialect for MySqlDialect {
                 "read the value with a query among the columns",
             ),
             Feature::GroupsFrame => ("frames that count GROUPS", None, "count ROWS, or a RANGE of values"),
+            // https://mariadb.com/kb/en/window-frames/
+            Feature::IdleFrame => (
+                "a frame of a function that numbers rows or looks at others",
+                self.since(ALWAYS, None),
+                "leave the frame out: it has no effect there",
+            ),
             // https://mariadb.com/kb/en/lag/
             Feature::ShiftDefault => {
                 ("what LAG and LEAD give where there is no row", self.since(ALWAYS, None), "say it with coalesce(…)")
@@ -222,8 +228,10 @@ impl Dialect for MySqlDialect {
     fn write_order(&self, out: &mut SqlWriter<'_>, order: &Order) {
         let comes_by_itself = if order.descending { Nulls::Last } else { Nulls::First };
         if order.nulls.is_some_and(|nulls| nulls != comes_by_itself) {
-            out.expr(&order.expr.clone().is_null());
-            out.sql(if order.descending { " DESC, " } else { ", " });
+            // Not IS NULL: of an alias that stands for a column of an outer joined query, MariaDB takes that for false.
+            out.sql("ISNULL(");
+            out.expr(&order.expr);
+            out.sql(if order.descending { ") DESC, " } else { "), " });
         }
         out.order(&Order { nulls: None, ..order.clone() });
     }
@@ -307,6 +315,15 @@ impl Dialect for MySqlDialect {
         match self.flavor {
             Flavor::MariaDb if has_ctes => ("SELECT * FROM (", ") AS `part`"),
             _ => ("(", ")"),
+        }
+    }
+
+    // MariaDB does not find as many columns in queries put together within each other as it looks for
+    // ("The used SELECT statements have a different number of columns"), unless they are a table.
+    fn combined_in_exists(&self) -> (&'static str, &'static str) {
+        match self.flavor {
+            Flavor::MariaDb => ("SELECT 1 FROM (", ") AS `rows`"),
+            Flavor::MySql => ("", ""),
         }
     }
 

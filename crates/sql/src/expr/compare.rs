@@ -68,6 +68,10 @@ impl FromStr for Comparison {
 
 /// Several expressions taken as one, compared from left to right: `row([col("a"), col("b")]).gt(row([1, 2]))`.
 ///
+/// MySQL and MariaDB take it for granted that a row with NULL in it compares to nothing, though `(NULL, 1) <> (3, 0)` holds: where
+/// columns of an outer joined table are in a row that is compared by anything but equality, they lose rows without a partner. Say
+/// such a condition column by column.
+///
 /// ```
 /// use dbkeep_sql::{Ansi, Compile, col, row, select};
 /// let query = select().from("t").filter(row([col("a"), col("b")]).in_list([row([1, 2]), row([3, 4])]));

@@ -16,7 +16,7 @@ impl Select {
     /// let next = page.after(params!["2026-11-22", 7]);
     /// assert_eq!(
     ///     next.compile(&Ansi)?.sql,
-    ///     "SELECT * FROM \"news\" WHERE \"day\" <= ? AND (\"day\" < ? OR \"day\" = ? AND \"id\" > ?) \
+    ///     "SELECT * FROM \"news\" WHERE \"day\" <= ? AND (\"day\" < ? OR (\"day\" = ? AND \"id\" > ?)) \
     ///      ORDER BY \"day\" DESC, \"id\" LIMIT ?"
     /// );
     /// # Ok::<(), dbkeep_sql::CompileError>(())

@@ -387,6 +387,9 @@ impl Select {
         rows.tidy();
         if !rows.makes_rows_of_rows() {
             rows.items = vec![one().into()];
+        } else if rows.offset.is_some() {
+            // Within EXISTS, engines forget DISTINCT, and find rows where the offset leaves none.
+            rows = select().column(one()).from(rows.alias("counted"));
         }
         let mut whole = select().column(exists(rows).alias("exists"));
         if let Some(comment) = comment {
@@ -403,6 +406,11 @@ impl Select {
             (None, Source::Table(path)) => path.name().eq_ignore_ascii_case(name),
             (None, Source::Query(_) | Source::Lateral(_)) => false,
         })
+    }
+
+    /// Whether it is put together from others.
+    pub(crate) fn is_combined(&self) -> bool {
+        self.more.as_deref().is_some_and(|more| more.combined.is_some())
     }
 
     /// Whether it, or one of those it is put together from, has a limit or an offset.

@@ -37,6 +37,13 @@ impl SqlWriter<'_> {
                         "follows an aggregate of different values, or of rows in an order of their own",
                     );
                 }
+                let is_framed = matches!(over, Over::Window(window) if window.frame.is_some());
+                if let Function::Window(name) = call.function
+                    && is_framed
+                    && !matches!(name, "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE")
+                {
+                    self.require(Feature::IdleFrame);
+                }
                 self.sql(" OVER ");
                 match over {
                     Over::Named(name) => self.name(name),

@@ -146,7 +146,10 @@ impl SqlWriter<'_> {
             }
             Node::Exists(query) => {
                 self.sql("EXISTS (");
+                let (open, close) = if query.is_combined() { self.dialect().combined_in_exists() } else { ("", "") };
+                self.sql(open);
                 self.select(query);
+                self.sql(close);
                 self.sql(")");
             }
             Node::Query(query) => {
