@@ -76,7 +76,7 @@ fn changes(name: &str, text: &str) -> Vec<SchemaOperation> {
             t.string(name, 10).default(text).collation(Name::from(name)).unique().index();
             // Longer than any text here: the standard makes the type as long as the longest label.
             t.enum_of(name, [text, &"b".repeat(200)]).nullable().default(text);
-            t.json(name).default(Value::Json(text.to_owned()));
+            t.json(name).default(Value::Json(text.into()));
             t.integer(name).unsigned();
             t.check(name, column().eq(text).or(column().in_list([text])));
             t.index([name, "b"]).name(name);
