@@ -50,7 +50,7 @@ pub fn insert_one(engine: Engine, row: &NewUser) -> Compiled {
         .set("age", row.age)
         .set("role", &row.role)
         .set("active", row.active)
-        .compile(dialect(engine))
+        .into_compiled(dialect(engine))
         .expect("a statement")
 }
 
@@ -58,6 +58,6 @@ pub fn insert(engine: Engine, rows: &[NewUser]) -> Compiled {
     insert_into("users")
         .columns(["name", "email", "age", "role", "active"])
         .rows(rows.iter().map(|row| params![&row.name, &row.email, row.age, &row.role, row.active]))
-        .compile(dialect(engine))
+        .into_compiled(dialect(engine))
         .expect("a statement")
 }

@@ -82,6 +82,9 @@ pub enum Conflict {
     },
 }
 
+/// For how many columns room is made at once.
+const USUAL_COLUMNS: usize = 8;
+
 /// Starts an insert.
 pub fn insert_into(table: impl Into<Path>) -> Insert {
     Insert {
@@ -126,6 +129,11 @@ impl Insert {
 
     /// Names a column and its value, for an insert of one row: `.set("name", "Ada").set("age", 36)`.
     pub fn set(mut self, column: impl Into<Name>, value: impl Into<Expr>) -> Self {
+        if self.columns.is_empty() {
+            // Most rows have no more columns than this, and none asks for room twice.
+            self.columns.reserve(USUAL_COLUMNS);
+            self.values().list.reserve(USUAL_COLUMNS);
+        }
         self.columns.push(column.into());
         let values = self.values();
         values.list.push(value.into());

@@ -36,6 +36,20 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    /// As it stands between its two sides.
+    pub(crate) const fn between_sides(self) -> &'static str {
+        match self {
+            Comparison::Eq => " = ",
+            Comparison::Ne => " <> ",
+            Comparison::Lt => " < ",
+            Comparison::Le => " <= ",
+            Comparison::Gt => " > ",
+            Comparison::Ge => " >= ",
+        }
+    }
+}
+
 /// A text that is no comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseComparisonError {

@@ -17,7 +17,7 @@ pub(crate) struct Call {
     /// Which rows an aggregate takes.
     pub(crate) filter: Option<Expr>,
     /// Over which rows around each row it is worked out.
-    pub(crate) over: Option<Over>,
+    pub(crate) over: Option<Box<Over>>,
 }
 
 /// Which function is called.

@@ -130,7 +130,7 @@ impl Expr {
     pub fn over(self, window: impl Into<Over>) -> Expr {
         match self.0 {
             Node::Call(mut call) if !matches!(call.function, Function::Scalar(_) | Function::Spelled(_)) => {
-                call.over = Some(window.into());
+                call.over = Some(Box::new(window.into()));
                 Expr(Node::Call(call))
             }
             invalid @ Node::Invalid(_) => Expr(invalid),

@@ -7,20 +7,20 @@ use crate::{Bound, Expr, Feature, IdentError, Over, Window};
 
 impl SqlWriter<'_> {
     pub(super) fn call(&mut self, call: &Call) {
-        match (&call.filter, self.dialect().require(Feature::AggregateFilter)) {
-            (Some(condition), Err(unsupported)) => match &call.function {
+        match call.filter.as_ref().map(|condition| (condition, self.dialect().require(Feature::AggregateFilter))) {
+            Some((condition, Err(unsupported))) => match &call.function {
                 Function::Aggregate(_) | Function::StringAgg => self.filtered_by_choice(call, condition),
                 _ => self.unsupported(unsupported),
             },
-            (Some(condition), Ok(())) => {
+            Some((condition, Ok(()))) => {
                 self.applied(call);
                 self.sql(" FILTER (WHERE ");
                 self.expr(condition);
                 self.sql(")");
             }
-            (None, _) => self.applied(call),
+            None => self.applied(call),
         }
-        match &call.over {
+        match call.over.as_deref() {
             None if matches!(call.function, Function::Window(_)) => {
                 self.invalid("a function of a window", "has no window: say over(…)");
             }

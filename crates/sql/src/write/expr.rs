@@ -72,9 +72,7 @@ impl SqlWriter<'_> {
             }
             Node::Compare(both, comparison) => {
                 self.operand(&both.0, level::CONCAT);
-                self.sql(" ");
-                self.sql(comparison.as_sql());
-                self.sql(" ");
+                self.sql(comparison.between_sides());
                 self.operand(&both.1, level::CONCAT);
             }
             Node::Distinct(both, negated) => {

@@ -167,9 +167,8 @@ impl<'d> SqlWriter<'d> {
 
     /// Appends a name with what it belongs to.
     pub fn path(&mut self, path: &Path) {
-        match path.as_dotted() {
-            Some(name) if is_plain(name) => self.quoted_plain(name),
-            _ => self.parts(path, false),
+        if !self.plain_path(path) {
+            self.parts(path, false);
         }
     }
 
@@ -178,10 +177,28 @@ impl<'d> SqlWriter<'d> {
         if self.upsert.is_some() {
             self.qualify(path);
         }
-        match path.as_dotted() {
-            Some(name) if is_plain(name) => self.quoted_plain(name),
-            _ => self.parts(path, path.is_wildcard()),
+        if !self.plain_path(path) {
+            self.parts(path, path.is_wildcard());
         }
+    }
+
+    /// Appends a path of one or two plain names, as nearly all are; `false` where it is another.
+    #[inline]
+    fn plain_path(&mut self, path: &Path) -> bool {
+        let Some(text) = path.as_dotted() else { return false };
+        if is_plain(text) {
+            self.quoted_plain(text);
+            return true;
+        }
+        let dot = text.bytes().position(|byte| byte == b'.');
+        let Some((table, name)) = dot.map(|dot| (&text[..dot], &text[dot + 1..])) else { return false };
+        let both = is_plain(table) && is_plain(name);
+        if both {
+            self.quoted_plain(table);
+            self.sql.push('.');
+            self.quoted_plain(name);
+        }
+        both
     }
 
     /// Appends the table of an upsert in front of a column that names none: two rows have one of that name.
