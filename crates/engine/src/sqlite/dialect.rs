@@ -433,6 +433,13 @@ impl Dialect for SqliteDialect {
             Value::Time(time) => write!(out, "'{time}'"),
             Value::DateTime(time) | Value::Timestamp(time) => write!(out, "'{time}'"),
             Value::Interval(interval) => write!(out, "'{interval}'"),
+            // A statement ends at a NUL.
+            Value::Text(text) | Value::Json(text) if text.contains('\0') => {
+                out.push_str("CAST(");
+                Ansi.write_literal(out, &Value::Bytes(text.as_bytes().to_vec()));
+                out.push_str(" AS TEXT)");
+                Ok(())
+            }
             value => {
                 Ansi.write_literal(out, value);
                 Ok(())

@@ -156,9 +156,14 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
 /// The code 1 covers everything that is wrong with a text; only the message tells more.
 fn by_message(message: &str) -> (ErrorKind, Option<&'static str>) {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| message.starts_with(prefix));
-    let kind = if starts(&["no such ", "unknown database", "unable to identify the object", "unknown table"])
-        || message.contains(" has no column named ")
-    {
+    const MISSING: &[&str] = &[
+        "no such ",
+        "unknown database",
+        "unable to identify the object",
+        "unknown table",
+        "cannot join using column ",
+    ];
+    let kind = if starts(MISSING) || message.contains(" has no column named ") {
         ErrorKind::NotFound
     } else if message.contains("already exists")
         || message.contains("already another table or index")
