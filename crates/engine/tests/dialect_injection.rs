@@ -96,6 +96,36 @@ fn statements(name: &str, value: &str) -> Vec<Box<dyn Compile>> {
                 .upsert([name], [name]),
         ),
         Box::new(insert_into((name, name)).columns([name]).row([value]).or_ignore()),
+        Box::new(
+            select()
+                .column(sum((name, name)).filter_where(col(whole.clone()).eq(value)).over(name).alias(name))
+                .column(
+                    rank().over(window().partition_by((name, name)).order_by(col((name, name)).desc().nulls_first())),
+                )
+                .column(sql!("coalesce(?, ?)", col((name, name)), value))
+                .from(table((name, name)).alias(name))
+                .join_using(table((name, name)), [name])
+                .filter(row([col((name, name)), col(whole.clone())]).in_list([row([value, value])]))
+                .filter(col((name, name)).is_distinct_from(value).or(col((name, name)).ilike(value)))
+                .or_filter(col((name, name)).not_in([value]))
+                .window(name, window().order_by((name, name)))
+                .order_by(col((name, name)).asc().nulls_last()),
+        ),
+        Box::new(
+            select()
+                .column(replace((name, name), value, value).concat(value))
+                .from(table((name, name)))
+                .with(cte(name, query()).columns([name]))
+                .union(query().order_by((name, name)))
+                .except(query()),
+        ),
+        Box::new(
+            insert_into((name, name))
+                .columns([name])
+                .from_select(query())
+                .upsert_set([name], [(name, col(whole.clone()).concat(new_value(name)).concat(value))]),
+        ),
+        Box::new(truncate((name, name))),
         Box::new(update((name, name)).set(name, value).increment(name, 1).filter(col(whole.clone()).eq(value))),
         Box::new(
             delete_from((name, name))
@@ -157,6 +187,39 @@ proptest! {
                 let Ok(sql) = statement.to_raw_sql(&*dialect) else { continue };
                 let found = split(&sql, &dialect.lexicon());
                 prop_assert!(found.as_ref().is_ok_and(|found| found.len() == 1 && found[0].text == sql), "{sql}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn remarks_neither_end_nor_begin_within(remark in hostile()) {
+        for dialect in dialects() {
+            let plain = delete_from("t").filter(col("a").eq(1));
+            let expected = plain.compile(&*dialect).unwrap();
+            let Ok(compiled) = plain.comment(remark.as_str()).compile(&*dialect) else {
+                prop_assert!(remark.contains('\0'));
+                continue;
+            };
+            prop_assert_eq!(&compiled.params, &expected.params);
+            let inside = compiled.sql.strip_prefix(&expected.sql).and_then(|rest| rest.strip_prefix(" /* ")?.strip_suffix(" */"));
+            prop_assert!(inside.is_some_and(|inside| !inside.contains("/*") && !inside.contains("*/")), "{}", compiled.sql);
+            prop_assert!(split(&compiled.sql, &dialect.lexicon()).is_ok_and(|found| found.len() == 1));
+        }
+    }
+
+    #[test]
+    fn keys_of_documents_are_never_in_the_text(key in hostile()) {
+        let statement = |key: &str| {
+            let document = || col("doc");
+            let path = || JsonPath::from(key).index(0).key(key);
+            select()
+                .columns([document().json(path()), document().json_text(path()), document().json_set(path(), key), document().json_remove(path())])
+                .from("t")
+                .filter(document().json_has(path()).and(document().json_contains(path(), key)).and(document().json_length(path()).gt(1)))
+        };
+        for dialect in &dialects()[..4] {
+            if let Ok(compiled) = statement(&key).compile(&**dialect) {
+                prop_assert_eq!(compiled.sql, statement("k").compile(&**dialect).unwrap().sql);
             }
         }
     }
