@@ -5,6 +5,9 @@
 
 use dbkeep_engine::{ConnectOptions, Connection, ErrorKind, Observer, Statement, TransactionState, connect};
 use dbkeep_sql::*;
+use proptest::strategy::{Strategy, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use proptest::{bool, collection, sample};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -406,6 +409,80 @@ async fn a_plan_of_a_table_that_others_point_to_leaves_no_trace() {
     c.schema().apply(Schema::new().push(change)).await.unwrap();
     assert_eq!(dump(&mut c, ORDERS).await, before.1);
     assert_eq!(dump(&mut c, "SELECT called FROM users WHERE id = 1").await, "[Text(\"Ada\")]\n");
+}
+
+/// A table as people write them: any names, types, clauses in any order, comments between them.
+fn any_table() -> impl Strategy<Value = (String, Vec<String>, bool)> {
+    let names = ["a", "\"b c\"", "[d,e]", "`f)`", "'g'", "\"h\"\"i\"", "\"check\"", "rowid", "é"];
+    let types =
+        ["", "INT", "INTEGER", "TEXT", "VARCHAR(10)", "DECIMAL(10, 2)", "double precision", "BLOB", "\"odd type\""];
+    let clauses = [
+        "DEFAULT ('a,(b')",
+        "DEFAULT -1",
+        "DEFAULT NULL",
+        "COLLATE NOCASE",
+        "CHECK (1 /* ) */)",
+        "CONSTRAINT \"na)me\" CHECK (typeof(1) = 'integer')",
+        "NULL",
+        "/* , */",
+        "REFERENCES other(id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED",
+        "UNIQUE ON CONFLICT IGNORE",
+    ];
+    let column = (sample::select(types.to_vec()), sample::subsequence(clauses.to_vec(), 0..4).prop_shuffle());
+    (sample::subsequence(names.to_vec(), 1..6), collection::vec(column, 6), bool::ANY, bool::ANY).prop_map(
+        |(names, columns, without_rowid, comment)| {
+            let line = |(name, (type_name, clauses)): (&&str, &(&str, Vec<&str>))| {
+                format!("{name} {type_name} {}", clauses.join(" "))
+            };
+            let mut lines: Vec<String> = names.iter().zip(&columns).map(line).collect();
+            lines.insert(0, "number INTEGER NOT NULL".to_owned());
+            if without_rowid {
+                lines.push("PRIMARY KEY (number)".to_owned());
+            }
+            let between = if comment { ", -- it's (\n  " } else { "," };
+            let options = if without_rowid { "WITHOUT ROWID" } else { "" };
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            (format!("CREATE TABLE t ({}\n) {options}", lines.join(between)), names, without_rowid)
+        },
+    )
+}
+
+#[tokio::test]
+async fn any_table_is_built_anew_without_loss() {
+    let mut runner = TestRunner::deterministic();
+    let value =
+        sample::select(vec!["NULL", "1", "-2.5", "'x'", "'10'", "x'00ff'", "'it''s'", "9007199254740993", "1e300"]);
+    for _ in 0..200 {
+        let (sql, names, without_rowid) = any_table().new_tree(&mut runner).unwrap().current();
+        let mut c = open("CREATE TABLE other (id INTEGER PRIMARY KEY); PRAGMA foreign_keys = OFF").await;
+        c.execute(&sql, &[]).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        for number in [-3, 1, 5, 900] {
+            let values = collection::vec(value.clone(), names.len()).new_tree(&mut runner).unwrap().current();
+            let insert =
+                format!("INSERT INTO t (number, {}) VALUES ({number}, {})", names.join(", "), values.join(", "));
+            c.execute(&insert, &[]).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        }
+        c.execute("DELETE FROM t WHERE number = 1", &[]).await.unwrap();
+        c.execute("PRAGMA foreign_keys = ON", &[]).await.unwrap();
+        let number = if without_rowid { "number" } else { "_rowid_" };
+        let types: Vec<String> = names.iter().map(|name| format!("typeof({name})")).collect();
+        let query = format!("SELECT {number}, *, {} FROM t ORDER BY number", types.join(", "));
+        let columns = "SELECT cid, name, type, \"notnull\", CASE name WHEN 'number' THEN '' ELSE dflt_value END, pk FROM pragma_table_xinfo('t')";
+        let indexes = "SELECT name, \"unique\", origin FROM pragma_index_list('t') WHERE origin <> 'u'";
+        let keys = "SELECT * FROM pragma_foreign_key_list('t')";
+        let mut before = Vec::new();
+        for query in [query.as_str(), columns, indexes, keys] {
+            before.push(dump(&mut c, query).await);
+        }
+        c.schema().table("t", |t| t.set_default("number", 7)).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        for (query, before) in [query.as_str(), columns, indexes, keys].iter().zip(before) {
+            assert_eq!(dump(&mut c, query).await, before, "{sql}");
+        }
+        let found: String =
+            c.query_one("SELECT sql FROM sqlite_schema WHERE name = 't'", &[]).await.unwrap().get(0).unwrap();
+        let expected = sql.replace("CREATE TABLE t", "CREATE TABLE \"t\"").replace("NOT NULL", "NOT NULL DEFAULT 7");
+        assert_eq!(found.trim_end(), expected.trim_end());
+    }
 }
 
 /// Who ran which statement.

@@ -3,7 +3,7 @@
 use super::blueprint::{column_indexes, pushed};
 use super::columns::{column_methods, every_column_method};
 use super::naming::{self, name_of};
-use super::{CheckDef, ColumnDef, ForeignKeyDef, IndexDef, IndexKind, IndexRef, Names, TableOption};
+use super::{CheckDef, ColumnDef, ForeignKeyDef, IndexDef, IndexRef, Names, TableOption};
 use crate::{Expr, Name, Path};
 
 /// A change of a table, in the order in which changes are to take effect.
@@ -81,42 +81,33 @@ pub enum Change {
 pub struct Alteration {
     table: Path,
     changes: Vec<Change>,
-    /// What stands in for a change that is of another kind, which cannot be.
-    spare: Spare,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Spare {
-    columns: Vec<ColumnDef>,
-    indexes: Vec<IndexDef>,
-    foreign_keys: Vec<ForeignKeyDef>,
 }
 
 impl Alteration {
     pub(crate) fn new(table: Path) -> Self {
-        Self { table, changes: Vec::new(), spare: Spare::default() }
+        Self { table, changes: Vec::new() }
     }
 
     every_column_method!();
 
     fn add(&mut self, column: ColumnDef) -> &mut ColumnDef {
-        match pushed(&mut self.changes, Change::AddColumn(column.clone())) {
+        match pushed(&mut self.changes, Change::AddColumn(column)) {
             Change::AddColumn(column) => column,
-            _ => pushed(&mut self.spare.columns, column),
+            _ => unreachable!("the change that was just made is a column"),
         }
     }
 
     fn add_index(&mut self, index: IndexDef) -> &mut IndexDef {
-        match pushed(&mut self.changes, Change::AddIndex(index.clone())) {
+        match pushed(&mut self.changes, Change::AddIndex(index)) {
             Change::AddIndex(index) => index,
-            _ => pushed(&mut self.spare.indexes, index),
+            _ => unreachable!("the change that was just made is an index"),
         }
     }
 
     fn add_foreign(&mut self, key: ForeignKeyDef) -> &mut ForeignKeyDef {
-        match pushed(&mut self.changes, Change::AddForeign(key.clone())) {
+        match pushed(&mut self.changes, Change::AddForeign(key)) {
             Change::AddForeign(key) => key,
-            _ => pushed(&mut self.spare.foreign_keys, key),
+            _ => unreachable!("the change that was just made is a foreign key"),
         }
     }
 
@@ -130,6 +121,9 @@ impl Alteration {
     }
 
     /// Gives a column another name. Programs that use the old one fail from then on.
+    ///
+    /// Indexes and checks keep their names. Where the column's type brought a check (`table_column_check`), drop that by its old
+    /// name before the column is [changed](ColumnDef::change): a change looks for it under the new one.
     pub fn rename_column(&mut self, from: impl Into<Name>, to: impl Into<Name>) {
         self.changes.push(Change::RenameColumn { from: from.into(), to: to.into() });
     }
@@ -254,15 +248,4 @@ fn index_foreign_keys(changes: Vec<Change>) -> Vec<Change> {
         }
     }
     out
-}
-
-impl Change {
-    /// The index as it will be: of a table's name a part, where it was given none.
-    pub(crate) fn index_kind(kind: IndexKind) -> &'static str {
-        match kind {
-            IndexKind::Plain => naming::PLAIN,
-            IndexKind::Unique => naming::UNIQUE,
-            IndexKind::FullText => naming::FULL_TEXT,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Indexes, unique ones included.
 
-use super::ForeignKeyDef;
+use super::{ForeignKeyDef, naming};
 use crate::{Expr, Name, Names, Order};
 
 /// An index to be made.
@@ -26,6 +26,17 @@ pub enum IndexKind {
     Unique,
     /// Finds words in texts.
     FullText,
+}
+
+impl IndexKind {
+    /// What names end in that are made for it.
+    pub(crate) fn name_end(self) -> &'static str {
+        match self {
+            IndexKind::Plain => naming::PLAIN,
+            IndexKind::Unique => naming::UNIQUE,
+            IndexKind::FullText => naming::FULL_TEXT,
+        }
+    }
 }
 
 impl IndexDef {

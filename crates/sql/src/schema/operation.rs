@@ -149,7 +149,8 @@ impl Schema {
         self.push(AlterTable::new(table, describe))
     }
 
-    /// Gives a table another name, in the same schema where the new one says none.
+    /// Gives a table another name, in the same schema where the new one says none. Its indexes and checks keep theirs, which
+    /// later alterations have to say.
     pub fn rename(&mut self, from: impl Into<Path>, to: impl Into<Path>) -> &mut Self {
         self.push(RenameTable { from: from.into(), to: to.into() })
     }

@@ -2,9 +2,7 @@
 
 use super::dialect::type_check_name;
 use super::naming::{self, name_of};
-use super::{
-    Change, CheckDef, ColumnDef, ColumnType, CreateTable, Ddl, DropTable, ForeignKeyDef, Impact, IndexDef, IndexKey,
-};
+use super::{CheckDef, ColumnDef, ColumnType, CreateTable, Ddl, DropTable, ForeignKeyDef, Impact, IndexDef, IndexKey};
 use crate::{CompileError, Dialect, Name, Path, SqlWriter, Unsupported};
 
 /// Where the statements of a change are written to, one after the other. What is wrong with any of them is collected.
@@ -231,7 +229,7 @@ impl SqlWriter<'_> {
                 }
             }
         }
-        self.name(&name_of(table, columns, Change::index_kind(index.kind)));
+        self.name(&name_of(table, columns, index.kind.name_end()));
     }
 
     /// Appends a name in the schema in which the table is.
