@@ -60,7 +60,7 @@ impl<'d> TableQuery<'d> {
     }
 
     /// Inserts rows; where the unique key `keys` is taken, updates all other columns of the row there. Says how many rows
-    /// the server counts as affected: MySQL and MariaDB count an updated one twice and one that stays as it is not at all,
+    /// the server counts as affected: MySQL and MariaDB count an updated one twice and one that stays as it is once,
     /// and they heed every unique key of the table.
     ///
     /// # Errors

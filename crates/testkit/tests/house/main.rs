@@ -21,6 +21,7 @@ const DOWNWARDS: &[(&str, &[&str])] = &[
     ("monitor", &["sql", "engine", "pool", "dbkeep"]),
     ("cli", &["sql", "engine", "pool", "dbkeep", "backup", "monitor"]),
     ("testkit", &["sql", "engine"]),
+    ("guide", &["dbkeep"]),
 ];
 
 /// Dependencies with one home: the crate, and who may depend on it.
