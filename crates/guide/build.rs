@@ -12,7 +12,7 @@ const AFTER: &str = "Ok(()) });";
 fn main() -> io::Result<()> {
     let home = |name| env::var_os(name).ok_or_else(|| io::Error::other(format!("cargo did not set {name}")));
     let (docs, out) = (Path::new(&home("CARGO_MANIFEST_DIR")?).join("../../docs"), home("OUT_DIR")?);
-    for page in ["queries.md"] {
+    for page in ["queries.md", "schema.md"] {
         let from = docs.join(page);
         println!("cargo::rerun-if-changed={}", from.display());
         let text = fs::read_to_string(&from)

@@ -1,10 +1,14 @@
-//! The examples of the guide to queries, compiled and run: `cargo test -p dbkeep-guide --doc`.
+//! The examples of the guides to queries and to the schema, compiled and run: `cargo test -p dbkeep-guide --doc`.
 //!
 //! Each runs on a SQLite database of its own in memory, which holds the tables and rows that `docs/queries.md` shows.
 
 #[cfg(doctest)]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/queries.md"))]
 mod queries {}
+
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/schema.md"))]
+mod schema {}
 
 use dbkeep::{Database, Result};
 
