@@ -8,8 +8,8 @@
 
 use dbkeep::migrate::{Migrator, Rollback, Up};
 use dbkeep::seed::{Run, Seeds};
-use dbkeep::sql::{Compile, Compiled, count_all, insert_into, raw, select, sum, update};
-use dbkeep::{Database, Date, Decimal, Error, ErrorKind, Settings, col, params};
+use dbkeep::sql::{count_all, insert_into, raw, select, sum, update};
+use dbkeep::{ConnectionExt as _, Database, Date, Decimal, Error, ErrorKind, Settings, col, params};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -172,15 +172,12 @@ async fn enrol(db: &Database) -> Result<(), Error> {
     let come = |user: i64| insert_into("attendance").set("course_id", 1).set("user_id", user).set("held_on", day);
     let came: u32 = db
         .transaction(async |tx| {
-            let dialect = tx.dialect();
             let mut came = 0;
             for user in [3, 4] {
-                let Compiled { sql, params } = take.compile(&*dialect)?;
-                if tx.execute(&sql, &params).await?.rows_affected == 0 {
+                if tx.run(&take).await?.rows_affected == 0 {
                     break;
                 }
-                let Compiled { sql, params } = come(user).compile(&*dialect)?;
-                tx.execute(&sql, &params).await?;
+                tx.run(&come(user)).await?;
                 came += 1;
             }
             Ok::<_, Error>(came)
