@@ -1,9 +1,9 @@
 //! What a statement runs on: the pool of a database, or one connection.
 
-use crate::{Connection, Database, Lease, Result};
+use crate::{Connection, Database, Error, Lease, Result};
 use dbkeep_engine::{Capabilities, Executed, Row};
 use dbkeep_sql::{CompileError, Compiled, Dialect};
-use futures_util::future::Either;
+use futures_util::future::{Either, ready};
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
@@ -77,19 +77,20 @@ impl<'d> On<'d> {
         compiled: Result<Compiled, CompileError>,
     ) -> impl Future<Output = Result<Vec<Row>>> + Send + use<'d> {
         let caller = Location::caller();
-        // No closures: the caller would be this line.
-        let rows = match (compiled, self) {
-            (Err(error), _) => Err(error),
-            (Ok(Compiled { sql, params }), On::Database(database)) => Ok(Either::Left(database.rows(sql, params))),
+        // No async block around it: each would hold the future twice, before and while it runs.
+        match (compiled, self) {
+            (Err(error), _) => Either::Left(ready(Err(Error::from(error)))),
+            (Ok(Compiled { sql, params }), On::Database(database)) => {
+                Either::Right(Either::Left(database.rows(sql, params)))
+            }
             (Ok(compiled), On::Connection { shared, .. }) => {
                 let guard = shared.clone().lock_owned();
-                Ok(Either::Right(async move {
+                Either::Right(Either::Right(async move {
                     let mut connection = guard.await;
                     Ok(connection.on_behalf_of(caller).query(&compiled.sql, &compiled.params).await?)
                 }))
             }
-        };
-        async move { rows?.await }
+        }
     }
 
     /// Runs a statement and says what it did.

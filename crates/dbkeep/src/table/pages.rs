@@ -4,6 +4,8 @@ use super::TableQuery;
 use crate::{Error, Result};
 use dbkeep_engine::{ErrorKind, Row};
 use dbkeep_sql::{Compile, Path, Value, col};
+use futures_util::future::{Either, ready};
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::panic::Location;
@@ -54,16 +56,12 @@ impl<'d> TableQuery<'d> {
         let total = self.count();
         let query = self.query.clone().limit(per_page).offset(page.saturating_sub(1).saturating_mul(per_page));
         let rows = self.on.rows(query.compile(self.on.dialect()));
-        async move {
-            if page == 0 || per_page == 0 {
-                return Err(invalid(
-                    "a page is number 0 or has 0 rows",
-                    "pages are counted from 1, and have at least one row",
-                ));
-            }
-            let total = total.await?;
-            Ok(Page { rows: rows.await?, page, per_page, total })
+        if page == 0 || per_page == 0 {
+            let error =
+                invalid("a page is number 0 or has 0 rows", "pages are counted from 1, and have at least one row");
+            return Either::Left(ready(Err(error)));
         }
+        Either::Right(total.and_then(move |total| rows.map_ok(move |rows| Page { rows, page, per_page, total })))
     }
 
     /// As [`paginate`](TableQuery::paginate), each row a struct, a tuple, a map or, with one column, a value.
@@ -76,12 +74,11 @@ impl<'d> TableQuery<'d> {
         page: u64,
         per_page: u64,
     ) -> impl Future<Output = Result<Page<T>>> + Send + use<'d, T> {
-        let page = self.paginate(page, per_page);
-        async move {
-            let Page { rows, page, per_page, total } = page.await?;
+        self.paginate(page, per_page).map(|page| {
+            let Page { rows, page, per_page, total } = page?;
             let rows = rows.iter().map(Row::decode).collect::<Result<_, _>>()?;
             Ok(Page { rows, page, per_page, total })
-        }
+        })
     }
 
     /// The next so many rows of the order behind the one whose values of the order's columns are `after`; the first ones for

@@ -4,6 +4,7 @@ use super::TableQuery;
 use crate::{Error, Result};
 use dbkeep_engine::Row;
 use dbkeep_sql::{ColumnExpr, Compile, Expr, FromValue, Path, avg, col, explain, max, min, sum};
+use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use std::future::Future;
 
@@ -41,7 +42,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn get_as<T: DeserializeOwned>(&self) -> impl Future<Output = Result<Vec<T>>> + Send + use<'d, T> {
         let rows = self.get();
-        async move { Ok(rows.await?.iter().map(Row::decode).collect::<Result<_, _>>()?) }
+        rows.map(|rows| Ok(rows?.iter().map(Row::decode).collect::<Result<_, _>>()?))
     }
 
     /// The first row, if there is one.
@@ -51,7 +52,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn first(&self) -> impl Future<Output = Result<Option<Row>>> + Send + use<'d> {
         let rows = self.on.rows(self.query.at_most(1).compile(self.on.dialect()));
-        async move { Ok(rows.await?.into_iter().next()) }
+        rows.map(|rows| Ok(rows?.into_iter().next()))
     }
 
     /// The first row as a struct, a tuple, a map or, with one column, a value.
@@ -61,7 +62,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn first_as<T: DeserializeOwned>(&self) -> impl Future<Output = Result<Option<T>>> + Send + use<'d, T> {
         let row = self.first();
-        async move { Ok(row.await?.map(|row| row.decode()).transpose()?) }
+        row.map(|row| Ok(row?.map(|row| row.decode()).transpose()?))
     }
 
     /// The only row.
@@ -71,7 +72,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn one(&self) -> impl Future<Output = Result<Row>> + Send + use<'d> {
         let rows = self.on.rows(self.query.at_most(2).compile(self.on.dialect()));
-        async move { Ok(Row::only(rows.await?)?) }
+        rows.map(|rows| Ok(Row::only(rows?)?))
     }
 
     /// The only row as a struct, a tuple, a map or, with one column, a value.
@@ -81,7 +82,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn one_as<T: DeserializeOwned>(&self) -> impl Future<Output = Result<T>> + Send + use<'d, T> {
         let row = self.one();
-        async move { Ok(row.await?.decode()?) }
+        row.map(|row| Ok(row?.decode()?))
     }
 
     /// The row of a query that has one row or none.
@@ -91,7 +92,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn optional(&self) -> impl Future<Output = Result<Option<Row>>> + Send + use<'d> {
         let rows = self.on.rows(self.query.at_most(2).compile(self.on.dialect()));
-        async move { Ok(Row::at_most_one(rows.await?)?) }
+        rows.map(|rows| Ok(Row::at_most_one(rows?)?))
     }
 
     /// The row of a query that has one row or none, as a struct, a tuple, a map or, with one column, a value.
@@ -101,7 +102,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn optional_as<T: DeserializeOwned>(&self) -> impl Future<Output = Result<Option<T>>> + Send + use<'d, T> {
         let row = self.optional();
-        async move { Ok(row.await?.map(|row| row.decode()).transpose()?) }
+        row.map(|row| Ok(row?.map(|row| row.decode()).transpose()?))
     }
 
     /// One column of the first row; `None` without a row. For a column that may hold NULL, `T` is an `Option`.
@@ -112,7 +113,7 @@ impl<'d> TableQuery<'d> {
     pub fn value<T: FromValue>(&self, column: impl Into<Path>) -> impl Future<Output = Result<Option<T>>> + Send {
         let query = self.query.clone().column(col(column));
         let rows = self.on.rows(query.at_most(1).compile(self.on.dialect()));
-        async move { Ok(rows.await?.first().map(last).transpose()?) }
+        rows.map(|rows| Ok(rows?.first().map(last).transpose()?))
     }
 
     /// One column of every row.
@@ -123,7 +124,7 @@ impl<'d> TableQuery<'d> {
     pub fn pluck<T: FromValue>(&self, column: impl Into<Path>) -> impl Future<Output = Result<Vec<T>>> + Send {
         let query = self.query.clone().column(col(column));
         let rows = self.on.rows(query.compile(self.on.dialect()));
-        async move { Ok(rows.await?.iter().map(last).collect::<Result<_, _>>()?) }
+        rows.map(|rows| Ok(rows?.iter().map(last).collect::<Result<_, _>>()?))
     }
 
     /// How many rows there are. Groups, DISTINCT and LIMIT count as they are.
@@ -133,7 +134,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn count(&self) -> impl Future<Output = Result<u64>> + Send + use<'d> {
         let rows = self.on.rows(self.query.to_count().compile(self.on.dialect()));
-        async move { rows.await?.first().map_or(Ok(0), |row| row.get(0)).map_err(Error::from) }
+        rows.map(|rows| rows?.first().map_or(Ok(0), |row| row.get(0)).map_err(Error::from))
     }
 
     aggregates! {
@@ -159,7 +160,7 @@ impl<'d> TableQuery<'d> {
         aggregate: Expr,
     ) -> impl Future<Output = Result<Option<T>>> + Send + use<'d, T> {
         let rows = self.on.rows(self.query.to_aggregated(aggregate).compile(self.on.dialect()));
-        async move { rows.await?.first().map_or(Ok(None), |row| row.get(0)).map_err(Error::from) }
+        rows.map(|rows| rows?.first().map_or(Ok(None), |row| row.get(0)).map_err(Error::from))
     }
 
     /// Whether there is a row at all.
@@ -169,7 +170,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn exists(&self) -> impl Future<Output = Result<bool>> + Send + use<'d> {
         let rows = self.on.rows(self.query.to_exists().compile(self.on.dialect()));
-        async move { rows.await?.first().map_or(Ok(false), |row| row.get(0)).map_err(Error::from) }
+        rows.map(|rows| rows?.first().map_or(Ok(false), |row| row.get(0)).map_err(Error::from))
     }
 
     /// How the engine would run the query, in its own words, a line for each row of its answer. The query is not run.
@@ -179,7 +180,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn explain(&self) -> impl Future<Output = Result<String>> + Send + use<'d> {
         let rows = self.on.rows(explain(&self.query).compile(self.on.dialect()));
-        async move { Ok(told(&rows.await?)) }
+        rows.map(|rows| Ok(told(&rows?)))
     }
 
     /// How the engine ran the query, and how long each step took, in its own words. The query is run.
@@ -189,7 +190,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn explain_analyze(&self) -> impl Future<Output = Result<String>> + Send + use<'d> {
         let rows = self.on.rows(explain(&self.query).analyze().compile(self.on.dialect()));
-        async move { Ok(told(&rows.await?)) }
+        rows.map(|rows| Ok(told(&rows?)))
     }
 }
 

@@ -6,6 +6,7 @@ use dbkeep_engine::{ErrorKind, Executed, Row};
 use dbkeep_sql::{
     Compile, Compiled, Delete, Expr, Insert, Name, Path, Select, SelectItem, Update, Value, col, insert_into, truncate,
 };
+use futures_util::TryFutureExt as _;
 use std::future::Future;
 use std::panic::Location;
 
@@ -127,7 +128,7 @@ impl<'d> TableQuery<'d> {
     ) -> impl Future<Output = Result<u64>> + Send {
         let insert = insert_into(self.target()).columns(columns).from_select(query);
         let done = self.on.run(insert.compile(self.on.dialect()));
-        async move { Ok(done.await?.rows_affected) }
+        done.map_ok(|done| done.rows_affected)
     }
 
     /// Inserts one row and returns the number the server made for its key.
@@ -249,7 +250,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     pub fn delete(&self) -> impl Future<Output = Result<u64>> + Send + use<'d> {
         let done = self.on.run(self.removal().compile(self.on.dialect()));
-        async move { Ok(done.await?.rows_affected) }
+        done.map_ok(|done| done.rows_affected)
     }
 
     /// As [`delete`](TableQuery::delete), and gives back columns of the rows that are gone.
@@ -309,7 +310,7 @@ impl<'d> TableQuery<'d> {
     #[track_caller]
     fn changed(&self, update: Update) -> impl Future<Output = Result<u64>> + Send + use<'d> {
         let done = self.on.run(update.compile(self.on.dialect()));
-        async move { Ok(done.await?.rows_affected) }
+        done.map_ok(|done| done.rows_affected)
     }
 
     #[track_caller]
