@@ -89,10 +89,18 @@ fn word(value: &Value) -> String {
         Value::Bool(value) => u8::from(*value).to_string(),
         Value::Int(number) => number.to_string(),
         Value::UInt(number) => number.to_string(),
-        Value::Decimal(number) => number.to_string(),
+        Value::Decimal(number) => shortest(number.as_str()),
         Value::Double(number) => number.to_string(),
         Value::Text(text) => format!("{:?}", text.as_str()),
         other => format!("{other:?}"),
+    }
+}
+
+/// Without zeros at the end of a fraction.
+fn shortest(text: &str) -> String {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
     }
 }
 

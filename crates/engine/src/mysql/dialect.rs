@@ -228,10 +228,9 @@ impl Dialect for MySqlDialect {
     fn write_order(&self, out: &mut SqlWriter<'_>, order: &Order) {
         let comes_by_itself = if order.descending { Nulls::Last } else { Nulls::First };
         if order.nulls.is_some_and(|nulls| nulls != comes_by_itself) {
-            // Not IS NULL: of an alias that stands for a column of an outer joined query, MariaDB takes that for false.
-            out.sql("ISNULL(");
-            out.expr(&order.expr);
-            out.sql(if order.descending { ") DESC, " } else { "), " });
+            // Not IS NULL: of an alias that stands for a column of a query, MariaDB orders by anything but that.
+            out.side(&order.expr);
+            out.sql(if order.descending { " <=> NULL DESC, " } else { " <=> NULL, " });
         }
         out.order(&Order { nulls: None, ..order.clone() });
     }
