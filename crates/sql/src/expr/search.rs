@@ -3,7 +3,7 @@
 use super::{ColumnExpr, Expr, Node};
 use crate::Text;
 
-/// A search by words; see [`matches`].
+/// A search by words; see [`matches()`].
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a search is used as a condition"]
 pub struct Search {
