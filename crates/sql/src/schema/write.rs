@@ -31,7 +31,7 @@ impl<'d> DdlWriter<'d> {
     pub fn statement(&mut self, impact: Impact, write: impl FnOnce(&mut SqlWriter<'d>)) {
         write(&mut self.out);
         let sql = self.out.take_text();
-        if sql.contains('\0') {
+        if self.out.take_wrote_nul() | sql.contains('\0') {
             self.out.invalid("a text in the schema", "holds a NUL character, which ends statements on some engines");
         }
         self.out.dialect().ddl().examine_text(&mut self.out, &sql);

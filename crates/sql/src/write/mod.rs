@@ -25,6 +25,8 @@ pub struct SqlWriter<'d> {
     problems: Vec<Problem>,
     /// Values are written into the text, for statements that take no parameters.
     literals: bool,
+    /// A literal held a NUL character, however the dialect spelled it.
+    wrote_nul: bool,
     /// How many parameters were counted, but not kept.
     uncollected: usize,
     /// What new and old values are called in what an upsert sets.
@@ -59,6 +61,7 @@ impl<'d> SqlWriter<'d> {
             params: Vec::with_capacity(4),
             problems: Vec::new(),
             literals: false,
+            wrote_nul: false,
             uncollected: 0,
             upsert: None,
         }
@@ -112,7 +115,7 @@ impl<'d> SqlWriter<'d> {
     /// Appends a value: a placeholder, and the value to the parameters.
     pub fn value(&mut self, value: &Value) {
         if self.literals {
-            self.dialect.write_literal(&mut self.sql, value);
+            self.literal(value);
         } else {
             self.params.push(value.clone());
             self.write_placeholder();
@@ -121,13 +124,19 @@ impl<'d> SqlWriter<'d> {
 
     /// Appends a value as a literal in the text, where the engine takes no parameter.
     pub fn literal(&mut self, value: &Value) {
+        self.wrote_nul |= matches!(value, Value::Text(text) | Value::Json(text) if text.contains('\0'));
         self.dialect.write_literal(&mut self.sql, value);
+    }
+
+    /// Whether a literal held a NUL character since this was last asked.
+    pub(crate) fn take_wrote_nul(&mut self) -> bool {
+        std::mem::take(&mut self.wrote_nul)
     }
 
     /// Appends a value that is made for the statement; see [`value`](SqlWriter::value).
     pub fn owned_value(&mut self, value: Value) {
         if self.literals {
-            self.dialect.write_literal(&mut self.sql, &value);
+            self.literal(&value);
         } else {
             self.params.push(value);
             self.write_placeholder();
