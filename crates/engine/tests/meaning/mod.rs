@@ -1,0 +1,7 @@
+//! What expressions and statements mean, by topic.
+
+mod answers;
+mod documents;
+mod queries;
+mod times;
+mod values;
