@@ -3,12 +3,12 @@
 //! ```
 //! # #[cfg(feature = "sqlite")]
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-//! use dbkeep::{Database, col, params};
+//! use dbkeep::{Database, col, params, values};
 //!
 //! let db = Database::connect("sqlite::memory:").await?;
 //! db.script("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, age INTEGER)").await?;
 //!
-//! db.table("users").insert([("name", "Ada".into()), ("age", 36.into())]).await?;
+//! db.table("users").insert(values! { "name" => "Ada", "age" => 36 }).await?;
 //! db.query("UPDATE users SET age = age + ? WHERE name = ?", params![1, "Ada"]).await?;
 //!
 //! let adults: Vec<(String, i64)> =
@@ -56,4 +56,4 @@ pub use dbkeep_engine::{
 };
 pub use dbkeep_pool as pool;
 pub use dbkeep_sql as sql;
-pub use dbkeep_sql::{Date, DateTime, Decimal, Ident, Time, Value, col, params};
+pub use dbkeep_sql::{Date, DateTime, Decimal, Ident, Time, Value, col, params, values};

@@ -30,6 +30,7 @@ pub(crate) async fn told_to<F: Future>(listener: Listener, opening: F) -> F::Out
 }
 
 /// From here on it is this step.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn enter(step: Step) {
     // Most often nobody listens.
     let _ = LISTENER.try_with(|listener| listener(step));

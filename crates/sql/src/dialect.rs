@@ -101,6 +101,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         "CURRENT_TIMESTAMP"
     }
 
+    /// Appends a value where nothing around it tells its type: alone among the columns, or beside values only.
+    fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
+        out.value(value);
+    }
+
     /// Appends texts put together.
     fn write_concat(&self, out: &mut SqlWriter<'_>, parts: &[Expr]) {
         for (at, part) in parts.iter().enumerate() {

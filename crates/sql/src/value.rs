@@ -237,6 +237,18 @@ macro_rules! params {
     ($($value:expr),+ $(,)?) => { ::std::vec::Vec::from([$($crate::Value::from($value)),+]) };
 }
 
+/// Columns and their values, of different types, for a row that is inserted or values that are updated:
+/// `values! { "name" => "Ada", "age" => 36 }`.
+///
+/// ```
+/// use dbkeep_sql::{Value, values};
+/// assert_eq!(values! { "name" => "Ada", "age" => 36 }, [("name", Value::from("Ada")), ("age", Value::from(36))]);
+/// ```
+#[macro_export]
+macro_rules! values {
+    ($($column:expr => $value:expr),+ $(,)?) => { [$(($column, $crate::Value::from($value))),+] };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -170,6 +170,8 @@ impl<'d> TableQuery<'d> {
         no_wait();
         /// Names a query in front of this one, which reads it like a table.
         with(cte: Cte);
+        /// Forgets the order said so far.
+        clear_order();
     }
 
     joins! {
@@ -196,6 +198,16 @@ impl<'d> TableQuery<'d> {
     /// One row for each value of this column; called again, of these columns.
     pub fn group_by(self, column: impl Into<ColumnExpr>) -> Self {
         self.tap(|query| query.group_by(column))
+    }
+
+    /// The rows of both queries, each once. What is said of order and limit after that is said of both.
+    pub fn union(self, other: impl Into<Select>) -> Self {
+        self.tap(|query| query.union(other))
+    }
+
+    /// The rows of both queries, as often as they come. What is said of order and limit after that is said of both.
+    pub fn union_all(self, other: impl Into<Select>) -> Self {
+        self.tap(|query| query.union_all(other))
     }
 
     /// Orders by this column, or by `col("x").desc()`; called again, by this where the first are equal.

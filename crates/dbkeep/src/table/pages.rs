@@ -139,7 +139,11 @@ impl<'d> TableQuery<'d> {
             found.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
             let next = match found.last() {
                 Some(last) if has_more => {
-                    Some(keys.iter().map(|key| last.get(key)).collect::<Result<Vec<Value>, _>>().map_err(Error::from)?)
+                    let values = keys.iter().map(|key| last.get(key)).collect::<Result<Vec<Value>, _>>();
+                    Some(
+                        values
+                            .map_err(|error| error.with_hint("select the columns of the order, too, by their names"))?,
+                    )
                 }
                 _ => None,
             };
@@ -217,7 +221,9 @@ impl Chunks<'_> {
             self.is_over = true;
             return Ok(None);
         };
-        let key: Value = last.get(self.key.name())?;
+        let key: Value = last
+            .get(self.key.name())
+            .map_err(|error| error.with_hint("select the column of the key, too, by its name"))?;
         if key.is_null() {
             return Err(invalid("the key of the chunks is NULL in a row", "cut by a column that never holds NULL"));
         }

@@ -3,8 +3,8 @@
 use super::TableQuery;
 use crate::{Error, Result};
 use dbkeep_engine::Row;
-use dbkeep_sql::{ColumnExpr, Compile, Expr, FromValue, Path, avg, col, explain, max, min, sum};
-use futures_util::FutureExt as _;
+use dbkeep_sql::{ColumnExpr, Compile, Expr, FromValue, Path, Value, avg, col, explain, max, min, sum};
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 
@@ -171,6 +171,28 @@ impl<'d> TableQuery<'d> {
     pub fn exists(&self) -> impl Future<Output = Result<bool>> + Send + use<'d> {
         let rows = self.on.rows(self.query.to_exists().compile(self.on.dialect()));
         rows.map(|rows| rows?.first().map_or(Ok(false), |row| row.get(0)).map_err(Error::from))
+    }
+
+    /// Whether there is no row at all.
+    ///
+    /// # Errors
+    /// As [`get`](TableQuery::get).
+    #[track_caller]
+    pub fn doesnt_exist(&self) -> impl Future<Output = Result<bool>> + Send + use<'d> {
+        self.exists().map_ok(|exists| !exists)
+    }
+
+    /// The row whose key is this value, if there is one, among those that fit the conditions: `find("id", 7)`.
+    ///
+    /// # Errors
+    /// As [`optional`](TableQuery::optional).
+    #[track_caller]
+    pub fn find(
+        &self,
+        key: impl Into<Path>,
+        value: impl Into<Value>,
+    ) -> impl Future<Output = Result<Option<Row>>> + Send {
+        self.clone().filter(col(key).eq(value.into())).optional()
     }
 
     /// How the engine would run the query, in its own words, a line for each row of its answer. The query is not run.

@@ -15,7 +15,7 @@ use std::panic::Location;
 /// The conditions said before decide which rows are updated or deleted; a join, an order, a limit or a group said before is an
 /// error then, since no engine could heed it.
 impl<'d> TableQuery<'d> {
-    /// Inserts one row: `insert([("name", "Ada".into()), ("age", 36.into())])`. For expressions as values, see
+    /// Inserts one row: `insert(values! { "name" => "Ada", "age" => 36 })`, or any pairs of columns and values. For expressions as values, see
     /// [`insert_into`] and [`Database::run`](crate::Database::run).
     ///
     /// # Errors

@@ -87,6 +87,28 @@ impl Dialect for PostgresDialect {
         };
     }
 
+    // https://www.postgresql.org/docs/current/typeconv-select.html: a parameter of no type that anything around it tells is text.
+    fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
+        let name = match value {
+            Value::Bool(_) => "BOOLEAN",
+            Value::Int(_) => "BIGINT",
+            Value::UInt(number) if i64::try_from(*number).is_ok() => "BIGINT",
+            Value::UInt(_) | Value::Decimal(_) => "NUMERIC",
+            Value::Float(_) => "REAL",
+            Value::Double(_) => "DOUBLE PRECISION",
+            Value::Bytes(_) => "BYTEA",
+            Value::Date(_) => "DATE",
+            Value::Time(_) => "TIME",
+            Value::DateTime(_) => "TIMESTAMP",
+            Value::Timestamp(_) => "TIMESTAMPTZ",
+            Value::Interval(_) => "INTERVAL",
+            Value::Json(_) => "JSONB",
+            Value::Uuid(_) => "UUID",
+            _ => return out.value(value),
+        };
+        out.cast(&Expr::from(value.clone()), name);
+    }
+
     // https://www.postgresql.org/docs/current/sql-truncate.html
     fn write_truncate(&self, out: &mut SqlWriter<'_>, table: &Path) {
         out.sql("TRUNCATE TABLE ");

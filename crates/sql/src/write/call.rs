@@ -113,7 +113,12 @@ impl SqlWriter<'_> {
             }
             self.sql("*");
         }
-        self.list(&call.arguments, Self::expr);
+        let all_values = call.arguments.iter().all(|argument| argument.as_value().is_some());
+        if all_values && !matches!(call.function, Function::Other(_)) {
+            self.list(&call.arguments, Self::standalone);
+        } else {
+            self.list(&call.arguments, Self::expr);
+        }
         if !call.order_by.is_empty() {
             self.require(Feature::AggregateOrder);
             self.sql(" ");
@@ -184,11 +189,11 @@ impl SqlWriter<'_> {
             self.sql(" WHEN ");
             self.expr(condition);
             self.sql(" THEN ");
-            self.expr(then);
+            self.standalone(then);
         }
         if let Some(otherwise) = &case.otherwise {
             self.sql(" ELSE ");
-            self.expr(otherwise);
+            self.standalone(otherwise);
         }
         self.sql(" END");
     }

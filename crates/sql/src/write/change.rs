@@ -109,7 +109,7 @@ impl SqlWriter<'_> {
             out.sql(" = ");
             out.expr(value);
         });
-        if update.filter.is_empty() && !update.all_rows {
+        if update.filter.is_empty() && !update.all_rows && update.is_plain {
             self.problem(Problem::NoCondition { statement: "UPDATE" });
         }
         self.filter(&update.filter);
@@ -120,7 +120,7 @@ impl SqlWriter<'_> {
     fn delete(&mut self, delete: &Delete) {
         self.sql("DELETE FROM ");
         self.target(&delete.table, delete.is_plain, "DELETE");
-        if delete.filter.is_empty() && !delete.all_rows {
+        if delete.filter.is_empty() && !delete.all_rows && delete.is_plain {
             self.problem(Problem::NoCondition { statement: "DELETE" });
         }
         self.filter(&delete.filter);
@@ -137,7 +137,10 @@ impl SqlWriter<'_> {
         if is_plain {
             self.path(table);
         } else {
-            self.invalid(statement, "is made from a query with more than a table and conditions");
+            self.invalid(
+                statement,
+                "is made from a query with more than a table and conditions: say which rows with in_query(…)",
+            );
         }
     }
 

@@ -71,7 +71,7 @@ impl SqlWriter<'_> {
                 self.atom(condition);
             }
             Node::Compare(both, comparison) => {
-                self.operand(&both.0, level::CONCAT);
+                self.first_side(&both.0, std::slice::from_ref(&both.1));
                 self.sql(comparison.between_sides());
                 self.operand(&both.1, level::CONCAT);
             }
@@ -95,7 +95,7 @@ impl SqlWriter<'_> {
                 self.sql(")");
             }
             Node::Between(three, negated) => {
-                self.operand(&three[0], level::CONCAT);
+                self.first_side(&three[0], &three[1..]);
                 self.sql(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
                 self.operand(&three[1], level::CONCAT);
                 self.sql(" AND ");
@@ -111,7 +111,11 @@ impl SqlWriter<'_> {
             }
             Node::Arithmetic(both, operator) => {
                 let own = level(expr);
-                self.operand(&both.0, own);
+                if both.0.as_value().is_some() && both.1.as_value().is_some() {
+                    self.standalone(&both.0);
+                } else {
+                    self.operand(&both.0, own);
+                }
                 self.sql(" ");
                 self.sql(operator.as_sql());
                 self.sql(" ");
@@ -159,6 +163,25 @@ impl SqlWriter<'_> {
             Node::Raw(raw) => self.raw(raw),
             Node::Invalid(problem) => self.invalid(problem.0, problem.1),
         }
+    }
+
+    /// Appends an expression that stands where nothing around it tells its type.
+    pub(super) fn standalone(&mut self, expr: &Expr) {
+        match &expr.0 {
+            Node::Value(value) => {
+                let dialect = self.dialect();
+                dialect.write_standalone(self, value);
+            }
+            _ => self.expr(expr),
+        }
+    }
+
+    /// Appends the first side of a comparison. Beside values only, one has to tell their type.
+    fn first_side(&mut self, first: &Expr, others: &[Expr]) {
+        if first.as_value().is_some() && others.iter().all(|other| other.as_value().is_some()) {
+            return self.standalone(first);
+        }
+        self.operand(first, level::CONCAT);
     }
 
     /// Appends an expression, in parentheses unless it is a single thing.
@@ -219,7 +242,7 @@ impl SqlWriter<'_> {
             // No engine but one takes an empty list.
             return self.sql(if negated { "1 = 1" } else { "1 = 0" });
         }
-        self.side(expr);
+        self.first_side(expr, list);
         self.sql(if negated { " NOT IN (" } else { " IN (" });
         if matches!(expr.0, Node::Row(_)) {
             self.sql(self.dialect().rows_in_list());
@@ -279,7 +302,7 @@ impl SqlWriter<'_> {
 
     /// Appends an entry of a list of columns.
     pub(crate) fn item(&mut self, item: &SelectItem) {
-        self.expr(&item.expr);
+        self.standalone(&item.expr);
         if let Some(alias) = &item.alias {
             self.sql(" AS ");
             self.name(alias);
