@@ -101,9 +101,14 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         "CURRENT_TIMESTAMP"
     }
 
-    /// Appends a value where nothing around it tells its type: alone among the columns, or beside values only.
+    /// Appends a parameter where nothing around it tells its type: alone among the columns, or beside values only.
     fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
         out.value(value);
+    }
+
+    /// Appends a parameter that is compared with other parameters only.
+    fn write_compared(&self, out: &mut SqlWriter<'_>, value: &Value) {
+        self.write_standalone(out, value);
     }
 
     /// Appends texts put together.

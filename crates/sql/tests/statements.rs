@@ -74,7 +74,7 @@ fn everything_wrong_with_a_statement_is_said_at_once() {
     let joined = select().from("a").cross_join("b").filter(col("x").eq(1));
     assert_eq!(
         problems(&joined.clone().into_delete()),
-        ["DELETE is made from a query with more than a table and conditions"]
+        ["DELETE is made from a query with more than a table and conditions: say which rows with in_query(…)"]
     );
     assert_eq!(problems(&joined.into_update().set("x", 2)).len(), 1);
     let error = delete_from("t").compile(&Ansi).unwrap_err();

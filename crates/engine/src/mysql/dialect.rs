@@ -217,6 +217,15 @@ impl Dialect for MySqlDialect {
         "CURRENT_TIMESTAMP(6)"
     }
 
+    // https://dev.mysql.com/doc/refman/8.4/en/prepare.html: the types of parameters are derived when a statement is prepared.
+    // MySQL 9.7 takes two that are compared with each other only for numbers: '9' > '10' is false.
+    fn write_compared(&self, out: &mut SqlWriter<'_>, value: &Value) {
+        match value {
+            Value::Text(_) if self.flavor == Flavor::MySql => out.cast(&Expr::from(value.clone()), "CHAR"),
+            _ => out.value(value),
+        }
+    }
+
     // https://dev.mysql.com/doc/refman/8.4/en/string-functions.html#function_concat: || is OR there.
     fn write_concat(&self, out: &mut SqlWriter<'_>, parts: &[Expr]) {
         out.sql("CONCAT(");

@@ -6,6 +6,7 @@ use dbkeep_sql::*;
 
 crate::on_each_engine! {
     values_are_compared_alike
+    values_that_stand_alone_keep_their_type
     rows_are_summed_up_alike
 }
 
@@ -106,6 +107,54 @@ async fn values_are_compared_alike(connection: &mut Connection) {
         answers.ask(c, &query.order_by("id"), expected, as_it_is).await;
     }
     answers.end(c);
+}
+
+async fn values_that_stand_alone_keep_their_type(connection: &mut Connection) {
+    let c = connection;
+    let mut answers = Answers::default();
+    let queries: Vec<(Select, &[&str])> = vec![
+        (select().column(val(7) * 3), &["21"]),
+        (select().column(val(1.5) + 1), &["2.5"]),
+        (select().column(val(7).gt(10)), &["0"]),
+        (select().column(val(7).in_list([7, 10])), &["1"]),
+        (select().column(val(10).between(9, 100)), &["1"]),
+        (select().column(coalesce([val(9), val(10)]) + 1), &["10"]),
+        (select().column(case().when(val(9).lt(10), 9).otherwise(10) + 1), &["10"]),
+        (select().column(val("9").gt("10")), &["1"]),
+        (select().column(val("9").between("10", "99")), &["1"]),
+        (select().column(val("9").in_list(["09", "9"])), &["1"]),
+        (select().column(val("9").in_list(["09", "9.0"])), &["0"]),
+        (select().column(max(val(9))).from("users"), &["9"]),
+        (select().column(col("n") + 1).from(select().column(val(9).alias("n")).alias("numbers")), &["10"]),
+        (
+            select().column("n").from("numbers").order_by("n").with(
+                cte(
+                    "numbers",
+                    select()
+                        .column(val(9))
+                        .union_all(select().column(col("n") + 1).from("numbers").filter(col("n").lt(11))),
+                )
+                .columns(["n"])
+                .recursive(),
+            ),
+            &["9", "10", "11"],
+        ),
+        (select().column(val(9).alias("n")).union(select().column(val(10))).order_by("n"), &["9", "10"]),
+    ];
+    for (query, expected) in queries {
+        answers.ask(c, &query, expected, as_it_is).await;
+    }
+    answers.end(c);
+    // Read as they were given, not as text.
+    let compiled = select().column(val(7)).column(val(1.5)).column(val(true)).compile(&*c.dialect()).unwrap();
+    let rows = c.query(&compiled.sql, &compiled.params).await.unwrap();
+    assert!(
+        matches!(
+            rows[0].values(),
+            [Value::Int(7), Value::Double(_) | Value::Decimal(_), Value::Int(1) | Value::Bool(true)]
+        ),
+        "{rows:?}"
+    );
 }
 
 async fn rows_are_summed_up_alike(connection: &mut Connection) {

@@ -168,7 +168,7 @@ impl SqlWriter<'_> {
     /// Appends an expression that stands where nothing around it tells its type.
     pub(super) fn standalone(&mut self, expr: &Expr) {
         match &expr.0 {
-            Node::Value(value) => {
+            Node::Value(value) if !self.writes_literals() => {
                 let dialect = self.dialect();
                 dialect.write_standalone(self, value);
             }
@@ -178,10 +178,13 @@ impl SqlWriter<'_> {
 
     /// Appends the first side of a comparison. Beside values only, one has to tell their type.
     fn first_side(&mut self, first: &Expr, others: &[Expr]) {
-        if first.as_value().is_some() && others.iter().all(|other| other.as_value().is_some()) {
-            return self.standalone(first);
+        match first.as_value() {
+            Some(value) if !self.writes_literals() && others.iter().all(|other| other.as_value().is_some()) => {
+                let dialect = self.dialect();
+                dialect.write_compared(self, value);
+            }
+            _ => self.operand(first, level::CONCAT),
         }
-        self.operand(first, level::CONCAT);
     }
 
     /// Appends an expression, in parentheses unless it is a single thing.

@@ -122,6 +122,11 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
+    /// Whether values are written as literals, which tell their type, and not as parameters.
+    pub(crate) fn writes_literals(&self) -> bool {
+        self.literals
+    }
+
     /// Appends a value as a literal in the text, where the engine takes no parameter.
     pub fn literal(&mut self, value: &Value) {
         self.wrote_nul |= matches!(value, Value::Text(text) | Value::Json(text) if text.contains('\0'));
