@@ -26,7 +26,10 @@ impl Placeholder {
             Placeholder::QuestionMark => out.push('?'),
             Placeholder::DollarNumber => {
                 out.push('$');
-                out.push_str(itoa::Buffer::new().format(number));
+                match u8::try_from(number) {
+                    Ok(digit @ 0..=9) => out.push(char::from(b'0' + digit)),
+                    _ => out.push_str(itoa::Buffer::new().format(number)),
+                }
             }
         }
     }

@@ -60,7 +60,16 @@ fn is_plain(sql: &str) -> bool {
 
 impl SqlWriter<'_> {
     /// Appends an expression.
+    #[inline]
     pub fn expr(&mut self, expr: &Expr) {
+        match &expr.0 {
+            Node::Column(path) => self.column(path),
+            Node::Value(value) => self.value(value),
+            _ => self.composed(expr),
+        }
+    }
+
+    fn composed(&mut self, expr: &Expr) {
         match &expr.0 {
             Node::Column(path) => self.column(path),
             Node::Value(value) => self.value(value),
@@ -199,12 +208,16 @@ impl SqlWriter<'_> {
 
     #[inline]
     fn operand(&mut self, expr: &Expr, least: u8) {
-        if level(expr) >= least {
-            return self.expr(expr);
+        match &expr.0 {
+            Node::Column(path) => self.column(path),
+            Node::Value(value) => self.value(value),
+            _ if level(expr) >= least => self.composed(expr),
+            _ => {
+                self.sql("(");
+                self.composed(expr);
+                self.sql(")");
+            }
         }
-        self.sql("(");
-        self.expr(expr);
-        self.sql(")");
     }
 
     fn joined(&mut self, list: &[Expr], operator: &'static str, least: u8, of_none: &'static str) {

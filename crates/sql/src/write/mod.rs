@@ -257,11 +257,19 @@ impl<'d> SqlWriter<'d> {
 
     #[inline]
     fn quoted_plain(&mut self, name: &str) {
-        // One look at the room there is instead of three.
-        self.sql.reserve(name.len() + 2 * self.quote.len_utf8());
-        self.sql.push(self.quote);
+        self.quote();
         self.sql.push_str(name);
-        self.sql.push(self.quote);
+        self.quote();
+    }
+
+    #[inline]
+    fn quote(&mut self) {
+        // A character that is known when this is compiled is one byte to store.
+        match self.quote {
+            '"' => self.sql.push('"'),
+            '`' => self.sql.push('`'),
+            other => self.sql.push(other),
+        }
     }
 
     /// Notes that the dialect does not know something the statement asks for.
