@@ -1,6 +1,7 @@
 //! INSERT.
 
 use crate::expr::Node;
+use crate::query::Conditions;
 use crate::{Dialect, Expr, Name, Path, Select, SelectItem, Text, new_value};
 
 /// New rows for a table. It is a value: cloned, kept, printed, and compiled for any dialect.
@@ -78,7 +79,7 @@ pub enum Conflict {
         /// The columns that get new values, and which; of none, the new row is left out.
         set: Vec<(Name, Expr)>,
         /// Only where all of these hold.
-        filter: Vec<Expr>,
+        filter: Conditions,
     },
 }
 
@@ -210,7 +211,7 @@ impl Insert {
         self.conflict = Some(Conflict::Update {
             keys: keys.into_iter().map(Into::into).collect(),
             set: values.into_iter().map(|(column, value)| (column.into(), value.into())).collect(),
-            filter: Vec::new(),
+            filter: Default::default(),
         });
         self
     }
@@ -222,7 +223,11 @@ impl Insert {
             Some(Conflict::Update { filter, .. }) => crate::query::add_condition(filter, condition),
             _ => {
                 let misplaced = Expr::invalid("upsert_where()", "stands before what happens to a taken key");
-                self.conflict = Some(Conflict::Update { keys: Vec::new(), set: Vec::new(), filter: vec![misplaced] });
+                self.conflict = Some(Conflict::Update {
+                    keys: Vec::new(),
+                    set: Vec::new(),
+                    filter: Conditions::from_elem(misplaced, 1),
+                });
             }
         }
         self

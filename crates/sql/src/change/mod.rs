@@ -26,7 +26,7 @@ use crate::{Expr, Name, Path, SelectItem, Text, col};
 pub struct Update {
     pub(crate) table: Path,
     pub(crate) assignments: Vec<(Name, Expr)>,
-    pub(crate) filter: Vec<Expr>,
+    pub(crate) filter: crate::query::Conditions,
     pub(crate) all_rows: bool,
     pub(crate) returning: Vec<SelectItem>,
     pub(crate) comment: Option<Text>,
@@ -41,7 +41,7 @@ pub struct Update {
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete {
     pub(crate) table: Path,
-    pub(crate) filter: Vec<Expr>,
+    pub(crate) filter: crate::query::Conditions,
     pub(crate) all_rows: bool,
     pub(crate) returning: Vec<SelectItem>,
     pub(crate) comment: Option<Text>,
@@ -76,7 +76,7 @@ impl Default for Update {
         Self {
             table: "".into(),
             assignments: Vec::new(),
-            filter: Vec::new(),
+            filter: Default::default(),
             all_rows: false,
             returning: Vec::new(),
             comment: None,
@@ -89,7 +89,7 @@ impl Default for Delete {
     fn default() -> Self {
         Self {
             table: "".into(),
-            filter: Vec::new(),
+            filter: Default::default(),
             all_rows: false,
             returning: Vec::new(),
             comment: None,

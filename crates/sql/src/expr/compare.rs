@@ -130,8 +130,8 @@ impl Expr {
         let other = other.into();
         let is_null = matches!(other.0, Node::Value(Value::Null));
         Expr(match comparison {
-            Comparison::Eq if is_null => Node::IsNull(Box::new(self), false),
-            Comparison::Ne if is_null => Node::IsNull(Box::new(self), true),
+            Comparison::Eq if is_null => self.nullness(false),
+            Comparison::Ne if is_null => self.nullness(true),
             _ => Node::Compare(Box::new((self, other)), comparison),
         })
     }
@@ -188,13 +188,22 @@ impl Expr {
     #[must_use]
     #[inline]
     pub fn is_null(self) -> Expr {
-        Expr(Node::IsNull(Box::new(self), false))
+        Expr(self.nullness(false))
     }
 
     /// Is not NULL.
     #[must_use]
     #[inline]
     pub fn is_not_null(self) -> Expr {
-        Expr(Node::IsNull(Box::new(self), true))
+        Expr(self.nullness(true))
+    }
+
+    #[inline]
+    fn nullness(self, negated: bool) -> Node {
+        match self.0 {
+            Node::Column(path) if negated => Node::ColumnIsNotNull(path),
+            Node::Column(path) => Node::ColumnIsNull(path),
+            node => Node::IsNull(Box::new(Expr(node)), negated),
+        }
     }
 }

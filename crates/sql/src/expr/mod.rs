@@ -62,6 +62,9 @@ pub(crate) enum Node {
     Distinct(Box<(Expr, Expr)>, bool),
     Like(Box<(Expr, Expr)>, Like),
     IsNull(Box<Expr>, bool),
+    /// The same of columns, as most often: they need no box.
+    ColumnIsNull(Path),
+    ColumnIsNotNull(Path),
     In(Box<(Expr, Vec<Expr>)>, bool),
     InQuery(Box<(Expr, Select)>, bool),
     Between(Box<[Expr; 3]>, bool),
@@ -82,6 +85,9 @@ pub(crate) enum Node {
     /// Something put together in a way that means nothing: what it is, and why.
     Invalid(Box<(&'static str, &'static str)>),
 }
+
+// A list of values becomes the list of parameters in place.
+const _: () = assert!(size_of::<Expr>() == size_of::<Value>());
 
 /// An expression in a place where a string names a column: `"id"`, `"users.id"`, `("users", "id")`, or any [`Expr`].
 #[derive(Debug, Clone, PartialEq)]
@@ -239,8 +245,9 @@ impl Expr {
     /// Visits the expressions this one is made of, queries not entered.
     fn children(&self, visit: &mut dyn FnMut(&Expr)) {
         match &self.0 {
-            Node::Value(_) | Node::Column(_) | Node::NewValue(_) | Node::Invalid(_) => {}
-            Node::Exists(_) | Node::Query(_) => {}
+            Node::Value(_) | Node::Column(_) | Node::ColumnIsNull(_) | Node::ColumnIsNotNull(_) | Node::NewValue(_) => {
+            }
+            Node::Exists(_) | Node::Query(_) | Node::Invalid(_) => {}
             Node::And(list) | Node::Or(list) | Node::Concat(list) | Node::Row(list) => list.iter().for_each(visit),
             Node::Not(expr) | Node::IsNull(expr, _) => visit(expr),
             Node::Compare(both, _) | Node::Distinct(both, _) | Node::Like(both, _) | Node::Arithmetic(both, _) => {

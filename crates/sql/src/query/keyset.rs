@@ -35,7 +35,7 @@ impl Select {
 
     /// The same rows from the last to the first.
     pub fn reversed(mut self) -> Self {
-        for order in &mut self.order_by {
+        for order in &mut self.parts.order_by {
             order.descending = !order.descending;
             order.nulls = order.nulls.map(super::Nulls::opposite);
         }
@@ -44,16 +44,16 @@ impl Select {
 
     fn behind(&self, values: Vec<Value>, before: bool) -> Expr {
         const PAGE: &str = "going on behind a row";
-        if self.order_by.is_empty() {
+        if self.parts.order_by.is_empty() {
             return Expr::invalid(PAGE, "needs an order");
         }
-        if values.len() != self.order_by.len() {
+        if values.len() != self.parts.order_by.len() {
             return Expr::invalid(PAGE, "needs a value for each column of the order");
         }
         if values.iter().any(Value::is_null) {
             return Expr::invalid(PAGE, "needs values other than NULL");
         }
-        let keys: Vec<_> = self.order_by.iter().zip(values).collect();
+        let keys: Vec<_> = self.parts.order_by.iter().zip(values).collect();
         let beyond = |at: usize| {
             let (order, value) = &keys[at];
             let (key, value) = (order.expr.clone(), value.clone());

@@ -14,5 +14,5 @@ pub use select::{AtMost, Select, select};
 pub use table::{AliasedSelect, IndexHint, JoinKind, TableRef, table};
 
 pub(crate) use combine::Combined;
-pub(crate) use select::{add_alternative, add_condition};
+pub(crate) use select::{Conditions, add_alternative, add_condition};
 pub(crate) use table::{Join, JoinOn, Source};

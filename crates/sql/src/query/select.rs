@@ -7,6 +7,7 @@ use crate::{
     ColumnExpr, Delete, Expr, JoinKind, Lock, LockWait, Name, Order, Path, SelectItem, TableRef, Text, Update, Window,
     count_all, exists,
 };
+use smallvec::{SmallVec, smallvec};
 
 /// A query. It is a value: cloned, kept, printed, and compiled for any dialect.
 ///
@@ -37,13 +38,19 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use = "a query does nothing until it is run"]
 pub struct Select {
+    pub(crate) parts: Box<Parts>,
+}
+
+/// What a query says. The lists of a short one lie in it, so that it is made in one piece.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Parts {
     pub(crate) distinct: bool,
-    pub(crate) items: Vec<SelectItem>,
+    pub(crate) items: SmallVec<[SelectItem; 3]>,
     pub(crate) from: Option<TableRef>,
     pub(crate) joins: Vec<Join>,
     /// All of these hold.
-    pub(crate) filter: Vec<Expr>,
-    pub(crate) order_by: Vec<Order>,
+    pub(crate) filter: Conditions,
+    pub(crate) order_by: SmallVec<[Order; 1]>,
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) more: Option<Box<More>>,
@@ -56,11 +63,14 @@ pub(crate) struct More {
     pub(crate) combined: Option<Combined>,
     pub(crate) distinct_on: Vec<Expr>,
     pub(crate) group_by: Vec<Expr>,
-    pub(crate) having: Vec<Expr>,
+    pub(crate) having: Conditions,
     pub(crate) windows: Vec<(Name, Window)>,
     pub(crate) lock: Option<Lock>,
     pub(crate) comment: Option<Text>,
 }
+
+/// Conditions all of which hold.
+pub(crate) type Conditions = SmallVec<[Expr; 3]>;
 
 /// Starts a query. Without columns it reads all of them.
 pub fn select() -> Select {
@@ -69,7 +79,7 @@ pub fn select() -> Select {
 
 /// Adds a condition to those there are.
 #[inline]
-pub(crate) fn add_condition(all: &mut Vec<Expr>, condition: Expr) {
+pub(crate) fn add_condition(all: &mut Conditions, condition: Expr) {
     if matches!(condition.0, Node::And(_)) {
         return add_conditions(all, condition);
     }
@@ -77,7 +87,7 @@ pub(crate) fn add_condition(all: &mut Vec<Expr>, condition: Expr) {
 }
 
 #[cold]
-fn add_conditions(all: &mut Vec<Expr>, condition: Expr) {
+fn add_conditions(all: &mut Conditions, condition: Expr) {
     match condition.0 {
         Node::And(more) if !more.is_empty() => all.extend(more),
         node => all.push(Expr(node)),
@@ -85,7 +95,7 @@ fn add_conditions(all: &mut Vec<Expr>, condition: Expr) {
 }
 
 /// Makes the conditions so far and another one alternatives.
-pub(crate) fn add_alternative(all: &mut Vec<Expr>, condition: Expr) {
+pub(crate) fn add_alternative(all: &mut Conditions, condition: Expr) {
     let before = crate::all(std::mem::take(all));
     all.push(before.or(condition));
 }
@@ -103,27 +113,27 @@ impl Select {
     /// Reads these columns, after those named before. A string names a column; `*` and `table.*` name all of them.
     #[inline]
     pub fn columns<T: Into<SelectItem>>(mut self, columns: impl IntoIterator<Item = T>) -> Self {
-        self.items.extend(columns.into_iter().map(Into::into));
+        self.parts.items.extend(columns.into_iter().map(Into::into));
         self
     }
 
     /// Reads this column, after those named before: a column by name, or an expression, perhaps with an alias.
     #[inline]
     pub fn column(mut self, column: impl Into<SelectItem>) -> Self {
-        self.items.push(column.into());
+        self.parts.items.push(column.into());
         self
     }
 
     /// Forgets the columns named so far, so that all are read, or those named next.
     pub fn clear_columns(mut self) -> Self {
-        self.items.clear();
+        self.parts.items.clear();
         self
     }
 
     /// Reads from this table, or from a query with an alias.
     #[inline]
     pub fn from(mut self, table: impl Into<TableRef>) -> Self {
-        self.from = Some(table.into());
+        self.parts.from = Some(table.into());
         self
     }
 
@@ -150,24 +160,24 @@ impl Select {
     }
 
     fn joined(mut self, kind: JoinKind, table: TableRef, on: JoinOn) -> Self {
-        self.joins.push(Join { kind, table, on });
+        self.parts.joins.push(Join { kind, table, on });
         self
     }
 
     /// Keeps the rows for which this holds, and all conditions given before.
     #[inline]
     pub fn filter(mut self, condition: Expr) -> Self {
-        add_condition(&mut self.filter, condition);
+        add_condition(&mut self.parts.filter, condition);
         self
     }
 
     /// Keeps the rows for which this holds, or else all conditions given before: `(all of them) OR this`. Without any before, it is
     /// as [`filter`](Select::filter). Conditions given later hold in both cases.
     pub fn or_filter(mut self, condition: Expr) -> Self {
-        if self.filter.is_empty() {
+        if self.parts.filter.is_empty() {
             return self.filter(condition);
         }
-        add_alternative(&mut self.filter, condition);
+        add_alternative(&mut self.parts.filter, condition);
         self
     }
 
@@ -192,7 +202,7 @@ impl Select {
     /// Orders by this, after those named before: a column by name, or `col("age").desc()`.
     #[inline]
     pub fn order_by(mut self, order: impl Into<Order>) -> Self {
-        self.order_by.push(order.into());
+        self.parts.order_by.push(order.into());
         self
     }
 
@@ -203,27 +213,27 @@ impl Select {
 
     /// Forgets the order said so far.
     pub fn clear_order(mut self) -> Self {
-        self.order_by.clear();
+        self.parts.order_by.clear();
         self
     }
 
     /// Gives at most this many rows.
     #[inline]
     pub fn limit(mut self, rows: u64) -> Self {
-        self.limit = Some(rows);
+        self.parts.limit = Some(rows);
         self
     }
 
     /// Leaves out this many rows first. Without an order it is left to the engine which.
     #[inline]
     pub fn offset(mut self, rows: u64) -> Self {
-        self.offset = Some(rows);
+        self.parts.offset = Some(rows);
         self
     }
 
     /// Forgets the limit and the offset said so far.
     pub fn clear_limit(mut self) -> Self {
-        (self.limit, self.offset) = (None, None);
+        (self.parts.limit, self.parts.offset) = (None, None);
         self
     }
 
@@ -234,7 +244,7 @@ impl Select {
 
     /// The table it reads, where that is a table and has no other name.
     pub fn table_path(&self) -> Option<&Path> {
-        match &self.from {
+        match &self.parts.from {
             Some(TableRef { source: Source::Table(path), alias: None, .. }) => Some(path),
             _ => None,
         }
@@ -242,12 +252,12 @@ impl Select {
 
     /// Whether it locks the rows it reads.
     pub fn locks_rows(&self) -> bool {
-        self.more.as_deref().is_some_and(|more| more.lock.is_some())
+        self.parts.more.as_deref().is_some_and(|more| more.lock.is_some())
     }
 
     /// The names of the columns it is ordered by, without their tables; `None` where it is ordered by anything else.
     pub fn order_columns(&self) -> Option<Vec<String>> {
-        let columns = self.order_by.iter().map(|order| match &order.expr.0 {
+        let columns = self.parts.order_by.iter().map(|order| match &order.expr.0 {
             Node::Column(path) => Some(path.name().to_owned()),
             _ => None,
         });
@@ -256,7 +266,7 @@ impl Select {
 
     /// Gives rows that are all the same only once.
     pub fn distinct(mut self) -> Self {
-        self.distinct = true;
+        self.parts.distinct = true;
         self
     }
 
@@ -313,13 +323,13 @@ impl Select {
     }
 
     pub(crate) fn more_mut(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
+        self.parts.more.get_or_insert_default()
     }
 
     /// Gives back a box that holds nothing, so that equal queries are equal.
     pub(crate) fn tidy(&mut self) {
-        if self.more.as_deref() == Some(&More::default()) {
-            self.more = None;
+        if self.parts.more.as_deref() == Some(&More::default()) {
+            self.parts.more = None;
         }
     }
 
@@ -351,13 +361,13 @@ impl Select {
     }
 
     fn to_aggregate(&self, item: SelectItem, reads_columns: bool) -> Select {
-        let is_limited = self.limit.is_some() || self.offset.is_some();
+        let is_limited = self.parts.limit.is_some() || self.parts.offset.is_some();
         let mut rows = self.clone().without_locks();
         // Of which rows a limit or DISTINCT ON leaves, the order decides; of how many, it says nothing.
-        if !reads_columns || !is_limited && self.more.as_ref().is_none_or(|more| more.distinct_on.is_empty()) {
-            rows.order_by.clear();
+        if !reads_columns || !is_limited && self.parts.more.as_ref().is_none_or(|more| more.distinct_on.is_empty()) {
+            rows.parts.order_by.clear();
         }
-        let (comment, ctes) = match &mut rows.more {
+        let (comment, ctes) = match &mut rows.parts.more {
             Some(more) => (more.comment.take(), std::mem::take(&mut more.ctes)),
             None => (None, Vec::new()),
         };
@@ -366,10 +376,10 @@ impl Select {
             select().column(item).from(rows.alias("counted"))
         } else if is_limited {
             // Only the number of rows matters, and a table of rows cannot have two columns of one name.
-            rows.items = vec![one().alias("one")];
+            rows.parts.items = smallvec![one().alias("one")];
             select().column(item).from(rows.alias("counted"))
         } else {
-            rows.items = vec![item];
+            rows.parts.items = smallvec![item];
             rows
         };
         if comment.is_some() || !ctes.is_empty() {
@@ -383,11 +393,11 @@ impl Select {
     /// The query that asks whether this one has a row: one row with one boolean column, `exists`.
     pub fn to_exists(&self) -> Select {
         let mut rows = self.clone().without_locks().clear_order();
-        let comment = rows.more.as_mut().and_then(|more| more.comment.take());
+        let comment = rows.parts.more.as_mut().and_then(|more| more.comment.take());
         rows.tidy();
         if !rows.makes_rows_of_rows() {
-            rows.items = vec![one().into()];
-        } else if rows.offset.is_some() {
+            rows.parts.items = smallvec![one().into()];
+        } else if rows.parts.offset.is_some() {
             // Within EXISTS, engines forget DISTINCT, and find rows where the offset leaves none.
             rows = select().column(one()).from(rows.alias("counted"));
         }
@@ -400,7 +410,7 @@ impl Select {
 
     /// Whether it reads from a table that is called so in it, the tables of queries within not asked.
     pub fn reads_from(&self, name: &str) -> bool {
-        let tables = self.from.iter().chain(self.joins.iter().map(|join| &join.table));
+        let tables = self.parts.from.iter().chain(self.parts.joins.iter().map(|join| &join.table));
         tables.into_iter().any(|table| match (&table.alias, &table.source) {
             (Some(alias), _) => alias.as_str().eq_ignore_ascii_case(name),
             (None, Source::Table(path)) => path.name().eq_ignore_ascii_case(name),
@@ -410,14 +420,15 @@ impl Select {
 
     /// Whether it is put together from others.
     pub(crate) fn is_combined(&self) -> bool {
-        self.more.as_deref().is_some_and(|more| more.combined.is_some())
+        self.parts.more.as_deref().is_some_and(|more| more.combined.is_some())
     }
 
     /// Whether it, or one of those it is put together from, has a limit or an offset.
     pub(crate) fn is_limited(&self) -> bool {
-        self.limit.is_some()
-            || self.offset.is_some()
+        self.parts.limit.is_some()
+            || self.parts.offset.is_some()
             || self
+                .parts
                 .more
                 .as_deref()
                 .and_then(|more| more.combined.as_ref())
@@ -425,7 +436,7 @@ impl Select {
     }
 
     fn without_locks(mut self) -> Self {
-        if let Some(more) = &mut self.more {
+        if let Some(more) = &mut self.parts.more {
             more.lock = None;
         }
         self
@@ -433,15 +444,15 @@ impl Select {
 
     /// Whether its rows are not those of its tables, one by one.
     fn makes_rows_of_rows(&self) -> bool {
-        let more = self.more.as_deref();
-        self.distinct
+        let more = self.parts.more.as_deref();
+        self.parts.distinct
             || more.is_some_and(|more| {
                 !more.group_by.is_empty()
                     || !more.having.is_empty()
                     || more.combined.is_some()
                     || !more.distinct_on.is_empty()
             })
-            || self.items.iter().any(|item| item.expr.may_aggregate())
+            || self.parts.items.iter().any(|item| item.expr.may_aggregate())
     }
 
     /// An update of the rows this query would read. Compiling it fails if the query says more than a table and
@@ -458,9 +469,9 @@ impl Select {
         Delete { table, filter, is_plain, ..Delete::default() }
     }
 
-    fn into_target(mut self) -> (Path, Vec<Expr>, bool) {
-        let filter = std::mem::take(&mut self.filter);
-        let from = self.from.take();
+    fn into_target(mut self) -> (Path, Conditions, bool) {
+        let filter = std::mem::take(&mut self.parts.filter);
+        let from = self.parts.from.take();
         let is_plain = self == Select::default();
         match from {
             Some(TableRef { source: Source::Table(path), alias: None, hints }) if hints.is_empty() => {

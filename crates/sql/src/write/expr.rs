@@ -30,6 +30,8 @@ fn level(expr: &Expr) -> u8 {
         Node::Compare(..)
         | Node::Like(..)
         | Node::IsNull(..)
+        | Node::ColumnIsNull(_)
+        | Node::ColumnIsNotNull(_)
         | Node::In(..)
         | Node::InQuery(..)
         | Node::Between(..) => level::PREDICATE,
@@ -92,6 +94,14 @@ impl SqlWriter<'_> {
             Node::IsNull(expr, negated) => {
                 self.operand(expr, level::CONCAT);
                 self.sql(if *negated { " IS NOT NULL" } else { " IS NULL" });
+            }
+            Node::ColumnIsNull(path) => {
+                self.column(path);
+                self.sql(" IS NULL");
+            }
+            Node::ColumnIsNotNull(path) => {
+                self.column(path);
+                self.sql(" IS NOT NULL");
             }
             Node::In(list, negated) => self.in_list(&list.0, &list.1, *negated),
             Node::InQuery(both, negated) => {

@@ -7,11 +7,11 @@ use crate::{AtMost, Cte, Feature, JoinKind, LockWait, Select, SetOperation, Tabl
 impl SqlWriter<'_> {
     /// Appends a query.
     pub fn select(&mut self, query: &Select) {
-        self.limited(query, query.limit);
+        self.limited(query, query.parts.limit);
     }
 
     pub(super) fn at_most(&mut self, at_most: &AtMost<'_>) {
-        let limit = at_most.query.limit.map_or(at_most.rows, |limit| limit.min(at_most.rows));
+        let limit = at_most.query.parts.limit.map_or(at_most.rows, |limit| limit.min(at_most.rows));
         self.limited(at_most.query, Some(limit));
     }
 
@@ -24,7 +24,8 @@ impl SqlWriter<'_> {
     }
 
     fn whole(&mut self, query: &Select, limit: Option<u64>) {
-        let more = query.more.as_deref();
+        let parts = &*query.parts;
+        let more = parts.more.as_deref();
         if let Some(more) = more
             && !more.ctes.is_empty()
         {
@@ -32,11 +33,11 @@ impl SqlWriter<'_> {
         }
         match more.and_then(|more| more.combined.as_ref()) {
             Some(combined) => {
-                if query.distinct
-                    || !query.items.is_empty()
-                    || query.from.is_some()
-                    || !query.joins.is_empty()
-                    || !query.filter.is_empty()
+                if parts.distinct
+                    || !parts.items.is_empty()
+                    || parts.from.is_some()
+                    || !parts.joins.is_empty()
+                    || !parts.filter.is_empty()
                     || more.is_some_and(|more| {
                         !(more.group_by.is_empty()
                             && more.having.is_empty()
@@ -54,13 +55,13 @@ impl SqlWriter<'_> {
             }
             None => self.body(query),
         }
-        if !query.order_by.is_empty() {
+        if !parts.order_by.is_empty() {
             self.sql(" ");
-            self.orders(&query.order_by);
+            self.orders(&parts.order_by);
         }
-        if limit.is_some() || query.offset.is_some() {
+        if limit.is_some() || parts.offset.is_some() {
             let dialect = self.dialect();
-            dialect.write_limit(self, limit, query.offset);
+            dialect.write_limit(self, limit, parts.offset);
         }
         let Some(more) = more else { return };
         if let Some(lock) = &more.lock {
@@ -81,15 +82,16 @@ impl SqlWriter<'_> {
 
     /// Appends a query from its columns to its groups.
     fn body(&mut self, query: &Select) {
-        let more = query.more.as_deref();
+        let parts = &*query.parts;
+        let more = parts.more.as_deref();
         self.sql("SELECT ");
-        if query.distinct {
+        if parts.distinct {
             self.sql("DISTINCT ");
         }
         if let Some(more) = more
             && !more.distinct_on.is_empty()
         {
-            if query.distinct {
+            if parts.distinct {
                 self.invalid("SELECT", "is both DISTINCT and DISTINCT ON");
             }
             self.require(Feature::DistinctOn);
@@ -97,23 +99,23 @@ impl SqlWriter<'_> {
             self.list(&more.distinct_on, Self::expr);
             self.sql(") ");
         }
-        if query.items.is_empty() {
-            if query.from.is_none() {
+        if parts.items.is_empty() {
+            if parts.from.is_none() {
                 self.invalid("SELECT", "names neither a table nor columns");
             }
             self.sql("*");
         }
-        self.list(&query.items, Self::item);
-        if let Some(from) = &query.from {
+        self.list(&parts.items, Self::item);
+        if let Some(from) = &parts.from {
             self.sql(" FROM ");
             self.table(from);
-        } else if !query.joins.is_empty() {
+        } else if !parts.joins.is_empty() {
             self.invalid("JOIN", "has no table to join to");
         }
-        for join in &query.joins {
+        for join in &parts.joins {
             self.join(join);
         }
-        self.filter(&query.filter);
+        self.filter(&parts.filter);
         let Some(more) = more else { return };
         if !more.group_by.is_empty() {
             self.sql(" GROUP BY ");
@@ -164,25 +166,26 @@ impl SqlWriter<'_> {
         }
         // Of operations in a row, engines work out INTERSECT first, or all from left to right.
         let binds_tighter = matches!(combined.operation, Intersect | IntersectAll);
-        let first = combined.first.more.as_deref().and_then(|more| more.combined.as_ref());
+        let first = combined.first.parts.more.as_deref().and_then(|more| more.combined.as_ref());
         let same = first.is_none_or(|first| {
             binds_tighter == matches!(first.operation, Intersect | IntersectAll) && !binds_tighter
                 || first.operation == combined.operation
         });
         self.part_of_query(&combined.first, same);
         self.sql(combined.operation.as_sql());
-        let second = combined.second.more.as_deref().is_none_or(|more| more.combined.is_none());
+        let second = combined.second.parts.more.as_deref().is_none_or(|more| more.combined.is_none());
         self.part_of_query(&combined.second, second);
     }
 
     /// Appends one of several queries, on its own where what is said of it could be read as said of all.
     fn part_of_query(&mut self, query: &Select, is_plain: bool) {
-        let has_ctes = query.more.as_deref().is_some_and(|more| !more.ctes.is_empty());
+        let parts = &*query.parts;
+        let has_ctes = parts.more.as_deref().is_some_and(|more| !more.ctes.is_empty());
         let says_more = has_ctes
-            || !query.order_by.is_empty()
-            || query.limit.is_some()
-            || query.offset.is_some()
-            || query.more.as_deref().is_some_and(|more| more.lock.is_some());
+            || !parts.order_by.is_empty()
+            || parts.limit.is_some()
+            || parts.offset.is_some()
+            || parts.more.as_deref().is_some_and(|more| more.lock.is_some());
         if is_plain && !says_more {
             return self.select(query);
         }
