@@ -1,4 +1,4 @@
-//! Text and parameters written by hand: as fast as it can be while there is a text and a list of values at all.
+//! A text whose names are all known when the program is compiled, and a list of values: as fast as it can be while there are both.
 
 use super::Engine;
 use super::given::{Given, NewUser};
