@@ -133,7 +133,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     fn write_limit(&self, out: &mut SqlWriter<'_>, limit: Option<u64>, offset: Option<u64>) {
         if let Some(limit) = limit {
             out.sql(" LIMIT ");
-            out.row_count(limit);
+            out.most_rows(limit);
         }
         if let Some(offset) = offset {
             out.sql(" OFFSET ");

@@ -249,7 +249,7 @@ impl Dialect for MySqlDialect {
         match limit {
             Some(limit) => {
                 out.sql(" LIMIT ");
-                out.row_count(limit);
+                out.most_rows(limit);
             }
             None => out.sql(" LIMIT 18446744073709551615"),
         }
