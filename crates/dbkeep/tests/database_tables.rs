@@ -156,6 +156,19 @@ async fn a_stream_gives_all_rows_and_can_be_left(target: &Target) {
     }
     assert!(rows.next().await.is_none());
     assert_eq!(seen, (1..=500).collect::<Vec<_>>());
+    // However much of its turn the task has had: the runtime ends it after 128 steps, wherever that is.
+    for steps in (0..128).step_by(4) {
+        for _ in 0..steps {
+            tokio::task::coop::consume_budget().await;
+        }
+        let mut rows = db.table("users").order_by("id").limit(100).stream();
+        let mut seen = 0;
+        while let Some(row) = rows.next().await {
+            row.unwrap();
+            seen += 1;
+        }
+        assert_eq!(seen, 100, "after {steps} steps");
+    }
     // More are left early than there are connections.
     for _ in 0..20 {
         let mut rows = db.table("users").order_by("id").stream();

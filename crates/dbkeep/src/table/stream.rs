@@ -93,25 +93,26 @@ impl Stream for TableRows<'_> {
     type Item = Result<Row>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Row>>> {
-        if let Poll::Ready(Some(row)) = self.rows.poll_recv(context) {
+        // Never `poll_recv`: it says Pending, too, when the runtime wants another task to have its turn, and what it would have
+        // given then is lost at the end. Who waits is woken by the reader, which is polled here and holds the other end.
+        if let Ok(row) = self.rows.try_recv() {
             return Poll::Ready(Some(Ok(row)));
         }
-        let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
-        if let Poll::Ready(outcome) = reader.as_mut().poll(context) {
+        let outcome = match &mut self.reader {
+            Some(reader) => reader.as_mut().poll(context),
+            None => Poll::Ready(Ok(())),
+        };
+        if outcome.is_ready() {
             self.reader = None;
-            // Rows that were read before the end come first, also before an error.
-            if let Poll::Ready(Some(row)) = self.rows.poll_recv(context) {
-                if let Err(error) = outcome {
-                    self.reader = Some(Box::pin(std::future::ready(Err(error))));
-                }
-                return Poll::Ready(Some(Ok(row)));
-            }
-            return Poll::Ready(outcome.err().map(Err));
         }
-        match self.rows.poll_recv(context) {
-            Poll::Ready(Some(row)) => Poll::Ready(Some(Ok(row))),
-            // The reader is not through: it has the other end.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        match (self.rows.try_recv(), outcome) {
+            (Ok(row), Poll::Ready(Err(error))) => {
+                // Rows that were read before an error come before it.
+                self.reader = Some(Box::pin(std::future::ready(Err(error))));
+                Poll::Ready(Some(Ok(row)))
+            }
+            (Ok(row), _) => Poll::Ready(Some(Ok(row))),
+            (Err(_), outcome) => outcome.map(|outcome| outcome.err().map(Err)),
         }
     }
 }
