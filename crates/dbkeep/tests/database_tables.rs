@@ -6,7 +6,7 @@
 mod database_targets;
 
 use database_targets::Target;
-use dbkeep::sql::{count_distinct, cte, exists, select, sum, table};
+use dbkeep::sql::{count_distinct, cte, exists, select, sum, table, upper};
 use dbkeep::{ConnectionExt as _, Database, Error, ErrorKind, Row, Value, col, params};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,7 @@ on_every_engine! {
     pages_come_by_number
     pages_come_by_key
     chunks_come_while_their_rows_go
+    pages_and_chunks_lose_no_row_in_silence
     a_stream_gives_all_rows_and_can_be_left
     rows_are_left_out_or_updated_by_their_key
     what_was_written_is_given_back_where_the_engine_can
@@ -124,7 +125,7 @@ async fn pages_come_by_key(target: &Target) {
     let unordered = db.table("users").keyset_page(5, None).await.unwrap_err();
     assert!(unordered.to_string().contains("order"), "{unordered}");
     let unread = db.table("users").select(["name"]).order_by("id").keyset_page(5, None).await.unwrap_err();
-    assert_eq!(unread.kind(), Some(ErrorKind::NotFound), "{unread}");
+    assert!(unread.to_string().contains("the column id of the order is not among the columns"), "{unread}");
     let wrong = db.table("users").order_by("id").keyset_page(5, Some(params![1, 2])).await.unwrap_err();
     assert!(wrong.to_string().contains("value for each column"), "{wrong}");
 }
@@ -144,7 +145,63 @@ async fn chunks_come_while_their_rows_go(target: &Target) {
     assert_eq!(blue.next_as::<(i64, String)>().await.unwrap().unwrap().len(), 12);
     assert_eq!(blue.next().await.unwrap(), None);
     let error = db.table("users").select(["name"]).chunk_by_id("id", 4).next().await.unwrap_err();
-    assert_eq!(error.kind(), Some(ErrorKind::NotFound), "{error}");
+    assert!(error.to_string().contains("the column id of the order is not among the columns"), "{error}");
+}
+
+async fn pages_and_chunks_lose_no_row_in_silence(target: &Target) {
+    let db = with_users(target, 12).await;
+    let pairs = db.table(table("users").alias("u")).join(table("users").alias("o"), col("u.team").eq(col("o.team")));
+    let chosen = pairs.clone().select(["u.id", "u.name"]).select([col("o.id").alias("other")]);
+    let hidden = chosen.clone().select([upper("o.name").alias("name")]).order_by("u.name");
+    // The key is not the column of that name in the row, or is one of two.
+    for (query, key) in [(&pairs, "o.id"), (&chosen, "o.id"), (&hidden, "u.name")] {
+        let error = query.chunk_by_id(key, 5).next().await.unwrap_err();
+        assert!(error.to_string().contains("of the order is"), "{error}");
+        let error = query.clone().clear_order().order_by(key).keyset_page(5, None).await.unwrap_err();
+        assert!(error.to_string().contains("of the order is"), "{error}");
+    }
+    let good = pairs.select(["o.id"]).select([col("u.id").alias("one")]).filter(col("u.id").eq(1));
+    let mut chunks = good.chunk_by_id("o.id", 4);
+    assert_eq!(chunks.next().await.unwrap().unwrap().len(), 4);
+    assert_eq!(chunks.next().await.unwrap().unwrap().len(), 2);
+    assert!(chunks.next().await.unwrap().is_none());
+
+    // NULL comes first, or behind all that a page can begin at.
+    db.table("users").filter(col("id").gt(9)).update([("team", None::<&str>)]).await.unwrap();
+    let users = db.table("users");
+    for order in [col("team").asc(), col("team").desc()] {
+        let users = users.clone().order_by(order).order_by("id");
+        let (mut seen, mut after, mut lost) = (0, None, None);
+        loop {
+            match users.keyset_page(4, after).await {
+                Ok(page) => {
+                    seen += page.rows.len();
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    lost = Some(error);
+                    break;
+                }
+            }
+        }
+        assert!(lost.is_some_and(|lost| lost.to_string().contains("NULL")) || seen == 12, "{seen}");
+    }
+    let mut chunks = users.filter(col("id").in_list([1, 2, 10])).chunk_by_id("team", 2);
+    let (mut seen, mut lost) = (0, None);
+    loop {
+        match chunks.next().await {
+            Ok(Some(rows)) => seen += rows.len(),
+            Ok(None) => break,
+            Err(error) => {
+                lost = Some(error);
+                break;
+            }
+        }
+    }
+    assert!(lost.is_some_and(|lost| lost.to_string().contains("NULL")) || seen == 3, "{seen}");
 }
 
 async fn a_stream_gives_all_rows_and_can_be_left(target: &Target) {

@@ -104,6 +104,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         "CURRENT_TIMESTAMP"
     }
 
+    /// Whether NULL comes after everything else in an ascending order, and before it in a descending one, where nothing is said.
+    fn nulls_last(&self) -> bool {
+        false
+    }
+
     /// Appends a parameter where nothing around it tells its type: alone among the columns, or beside values only.
     fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
         out.value(value);

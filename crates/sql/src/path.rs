@@ -59,6 +59,26 @@ impl Path {
         self.as_dotted().is_some_and(|text| text == "*" || text.ends_with(".*"))
     }
 
+    /// The table it names, if it names one.
+    fn table(&self) -> Option<&str> {
+        let mut parts: Vec<&str> = self.parts().collect();
+        parts.pop();
+        parts.pop()
+    }
+
+    /// Whether it belongs to the same table as another, as far as both say one.
+    pub(crate) fn has_table_of(&self, other: &Path) -> bool {
+        match (self.table(), other.table()) {
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            _ => true,
+        }
+    }
+
+    /// Whether it may be the column that another path names.
+    pub(crate) fn may_be(&self, other: &Path) -> bool {
+        self.name().eq_ignore_ascii_case(other.name()) && self.has_table_of(other)
+    }
+
     /// Parts of which each is one name, whatever it holds.
     fn of_parts<const N: usize>(parts: [Name; N]) -> Self {
         Self(Repr::Parts(parts.into()))

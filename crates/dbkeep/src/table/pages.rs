@@ -121,6 +121,11 @@ impl<'d> TableQuery<'d> {
         after: Option<Vec<Value>>,
     ) -> impl Future<Output = Result<KeysetPage>> + Send + use<'d> {
         let keys = self.query.order_columns();
+        // Behind the last page, there may be rows that no page can begin at.
+        let behind = after.as_ref().and_then(|_| self.query.behind_all(self.on.dialect()));
+        let behind =
+            behind.map(|behind| self.on.rows(self.query.clone().filter(behind).to_exists().compile(self.on.dialect())));
+        let problem = keys.iter().flatten().find_map(|key| Some((key.name().to_owned(), self.query.key_problem(key)?)));
         let query = match after {
             Some(after) => self.query.clone().after(after),
             None => self.query.clone(),
@@ -134,19 +139,21 @@ impl<'d> TableQuery<'d> {
             let keys = keys.filter(|keys| !keys.is_empty()).ok_or_else(|| {
                 invalid("pages by key need an order of columns", "say order_by(…) with columns by name, and read them")
             })?;
+            if let Some((key, problem)) = problem {
+                return Err(unread(&key, problem));
+            }
             let mut found = found.await?;
             let has_more = found.len() as u64 > rows;
             found.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
             let next = match found.last() {
-                Some(last) if has_more => {
-                    let values = keys.iter().map(|key| last.get(key)).collect::<Result<Vec<Value>, _>>();
-                    Some(
-                        values
-                            .map_err(|error| error.with_hint("select the columns of the order, too, by their names"))?,
-                    )
-                }
+                Some(last) if has_more => Some(keys.iter().map(|key| key_of(last, key)).collect::<Result<_>>()?),
                 _ => None,
             };
+            if let (None, Some(behind)) = (&next, behind)
+                && has_row(&behind.await?)?
+            {
+                return Err(null_behind());
+            }
             Ok(KeysetPage { rows: found, next })
         }
     }
@@ -178,7 +185,15 @@ impl<'d> TableQuery<'d> {
     /// ```
     #[track_caller]
     pub fn chunk_by_id(&self, key: impl Into<Path>, rows: u64) -> Chunks<'d> {
-        Chunks { query: self.clone(), key: key.into(), rows, after: None, is_over: false, caller: Location::caller() }
+        Chunks {
+            query: self.clone(),
+            key: key.into(),
+            rows,
+            after: None,
+            is_over: false,
+            may_lack_keys: false,
+            caller: Location::caller(),
+        }
     }
 }
 
@@ -191,6 +206,8 @@ pub struct Chunks<'d> {
     rows: u64,
     after: Option<Value>,
     is_over: bool,
+    /// Rows without a key come last, and it was not asked whether there are any.
+    may_lack_keys: bool,
     caller: &'static Location<'static>,
 }
 
@@ -203,27 +220,39 @@ impl Chunks<'_> {
     /// # Cancellation
     /// Dropped before it is done, it loses no chunk.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>> {
+        let whole = || self.query.query.clone().clear_order().clear_limit().order_by(col(self.key.clone()));
         if self.is_over {
+            if self.may_lack_keys
+                && let Some(behind) = whole().behind_all(self.query.on.dialect())
+            {
+                let compiled = whole().filter(behind).to_exists().compile(self.query.on.dialect())?;
+                let mut held = self.query.on.hold_to_read().await?;
+                if has_row(&held.on_behalf_of(self.caller).query(&compiled.sql, &compiled.params).await?)? {
+                    return Err(null_behind());
+                }
+                self.may_lack_keys = false;
+            }
             return Ok(None);
         }
         if self.rows == 0 {
             return Err(invalid("a chunk has 0 rows", "say how many rows a chunk has"));
         }
-        let mut query =
-            self.query.query.clone().clear_order().clear_limit().order_by(col(self.key.clone())).limit(self.rows);
+        if let Some(problem) = self.query.query.key_problem(&self.key) {
+            return Err(unread(self.key.name(), problem));
+        }
+        let mut query = whole().limit(self.rows);
         if let Some(after) = &self.after {
             query = query.filter(col(self.key.clone()).gt(after.clone()));
         }
         let compiled = query.compile(self.query.on.dialect())?;
         let mut held = self.query.on.hold_to_read().await?;
         let rows = held.on_behalf_of(self.caller).query(&compiled.sql, &compiled.params).await?;
+        self.may_lack_keys = self.after.is_some();
         let Some(last) = rows.last() else {
             self.is_over = true;
-            return Ok(None);
+            return Box::pin(self.next()).await;
         };
-        let key: Value = last
-            .get(self.key.name())
-            .map_err(|error| error.with_hint("select the column of the key, too, by its name"))?;
+        let key = key_of(last, &self.key)?;
         if key.is_null() {
             return Err(invalid("the key of the chunks is NULL in a row", "cut by a column that never holds NULL"));
         }
@@ -242,6 +271,33 @@ impl Chunks<'_> {
             None => Ok(None),
         }
     }
+}
+
+/// The value of a key's column in a row.
+fn key_of(row: &Row, key: &Path) -> Result<Value> {
+    let name = key.name();
+    if row.columns().iter().filter(|column| column.name == name).count() > 1 {
+        return Err(unread(name, "is not the only column of that name that is read"));
+    }
+    Ok(row.get(name)?)
+}
+
+fn has_row(answer: &[Row]) -> Result<bool> {
+    Ok(answer.first().map_or(Ok(false), |row| row.get(0))?)
+}
+
+fn unread(key: &str, problem: &str) -> Error {
+    let message = format!("the column {key} of the order {problem}");
+    dbkeep_engine::Error::new(ErrorKind::InvalidValue, message)
+        .with_hint("select it by its table and name, and give others of the same name an alias")
+        .into()
+}
+
+fn null_behind() -> Error {
+    invalid(
+        "there are rows with NULL in a column of the order, which come last and were not given",
+        "order by columns that are never NULL, or leave such rows out: filter(col(…).is_not_null())",
+    )
 }
 
 fn invalid(message: &'static str, hint: &'static str) -> Error {

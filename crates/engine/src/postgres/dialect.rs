@@ -87,6 +87,11 @@ impl Dialect for PostgresDialect {
         };
     }
 
+    // https://www.postgresql.org/docs/current/queries-order.html: NULL sorts as if it were larger than everything.
+    fn nulls_last(&self) -> bool {
+        true
+    }
+
     // https://www.postgresql.org/docs/current/typeconv-select.html: a parameter of no type that anything around it tells is text.
     fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
         let name = match value {

@@ -1,7 +1,8 @@
 //! Going on behind a row, by the keys of the order: pages that cost the same however far they are.
 
-use super::Select;
-use crate::{Expr, Value, all, any};
+use super::{Nulls, Select};
+use crate::expr::Node;
+use crate::{Dialect, Expr, Path, Value, all, any};
 
 impl Select {
     /// Only rows that come after the one with these values in the columns that the query is ordered by.
@@ -40,6 +41,41 @@ impl Select {
             order.nulls = order.nulls.map(super::Nulls::opposite);
         }
         self
+    }
+
+    /// Rows that come behind all that [`after`](Select::after) can name: NULL in a column of the order, where NULL comes after
+    /// everything else. `None` where no row does.
+    pub fn behind_all(&self, dialect: &dyn Dialect) -> Option<Expr> {
+        let nulls = self.parts.order_by.iter().filter(|order| {
+            let by_itself = if order.descending == dialect.nulls_last() { Nulls::First } else { Nulls::Last };
+            order.nulls.unwrap_or(by_itself) == Nulls::Last
+        });
+        let nulls: Vec<_> = nulls.map(|order| order.expr.clone().is_null()).collect();
+        (!nulls.is_empty()).then(|| any(nulls))
+    }
+
+    /// What keeps the value of this column from being found in a row under the column's name, if anything does.
+    pub fn key_problem(&self, key: &Path) -> Option<&'static str> {
+        let is_key = |expr: &Expr| matches!(&expr.0, Node::Column(path) if path.may_be(key));
+        let is_called_so = |name: &str| name.eq_ignore_ascii_case(key.name());
+        let mut is_read = self.parts.items.is_empty();
+        for item in &self.parts.items {
+            match (&item.alias, &item.expr.0) {
+                (Some(alias), _) if is_called_so(alias.as_str()) && !is_key(&item.expr) => {
+                    return Some("is hidden by an alias of the same name");
+                }
+                (Some(alias), _) => is_read |= is_called_so(alias.as_str()),
+                (None, Node::Column(path)) if path.is_wildcard() => is_read |= path.has_table_of(key),
+                (None, Node::Column(path)) if is_called_so(path.name()) => {
+                    if !path.may_be(key) {
+                        return Some("is not the column of that name that is read");
+                    }
+                    is_read = true;
+                }
+                _ => {}
+            }
+        }
+        (!is_read).then_some("is not among the columns that are read")
     }
 
     fn behind(&self, values: Vec<Value>, before: bool) -> Expr {

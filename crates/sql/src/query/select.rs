@@ -255,10 +255,10 @@ impl Select {
         self.parts.more.as_deref().is_some_and(|more| more.lock.is_some())
     }
 
-    /// The names of the columns it is ordered by, without their tables; `None` where it is ordered by anything else.
-    pub fn order_columns(&self) -> Option<Vec<String>> {
+    /// The columns it is ordered by; `None` where it is ordered by anything else.
+    pub fn order_columns(&self) -> Option<Vec<Path>> {
         let columns = self.parts.order_by.iter().map(|order| match &order.expr.0 {
-            Node::Column(path) => Some(path.name().to_owned()),
+            Node::Column(path) => Some(path.clone()),
             _ => None,
         });
         columns.collect()
