@@ -85,7 +85,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match &*self.0 {
             Kind::Settings { hint, .. } => hint.as_deref(),
-            Kind::Build(error) => Some(error.hint()),
+            Kind::Build(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
             Kind::Acquire { error, hint } => {
                 self.engine().and_then(engine::Error::hint).or(*hint).or(Some(error.hint()))
             }

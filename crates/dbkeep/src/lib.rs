@@ -56,4 +56,4 @@ pub use dbkeep_engine::{
 };
 pub use dbkeep_pool as pool;
 pub use dbkeep_sql as sql;
-pub use dbkeep_sql::{Date, DateTime, Decimal, Ident, Time, Value, col, params, values};
+pub use dbkeep_sql::{Date, DateTime, Decimal, Ident, Time, Value, col, columns, params, values};

@@ -40,6 +40,7 @@ fn written() -> String {
                         None => values.push((name.to_owned(), compiled.params)),
                     }
                 }
+                Err(error) if error.hint().is_empty() => writeln!(out, "{name:<9} !! {error}").unwrap(),
                 Err(error) => writeln!(out, "{name:<9} !! {error} ({})", error.hint()).unwrap(),
             }
         }

@@ -65,7 +65,7 @@ impl CompileError {
         })
     }
 
-    /// What to do about the first thing that is wrong.
+    /// What to do about the first thing that is wrong; empty where the message says it.
     pub fn hint(&self) -> &'static str {
         let Some(first) = self.problems.first() else { return "" };
         match first {
@@ -74,6 +74,8 @@ impl CompileError {
             Problem::NoCondition { .. } => "add filter(…), or say all_rows() where all rows are meant",
             Problem::TooManyParameters { .. } => "send fewer values at once; an insert has batches(…) for that",
             Problem::Raw { .. } => "give raw(…) one value for each ? and write ?? for a question mark itself",
+            // What to do stands behind the colon already.
+            Problem::Invalid { problem, .. } if problem.contains(": ") => "",
             Problem::Invalid { .. } => "complete the statement",
         }
     }

@@ -104,6 +104,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         "CURRENT_TIMESTAMP"
     }
 
+    /// Whether an update sets its columns one after another, each seeing what was set before it.
+    fn sets_one_by_one(&self) -> bool {
+        false
+    }
+
     /// Whether NULL comes after everything else in an ascending order, and before it in a descending one, where nothing is said.
     fn nulls_last(&self) -> bool {
         false
@@ -117,6 +122,15 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Appends a parameter that is compared with other parameters only.
     fn write_compared(&self, out: &mut SqlWriter<'_>, value: &Value) {
         self.write_standalone(out, value);
+    }
+
+    /// Appends a value that is compared with JSON, or is JSON itself. With `beside_json`, the other side is a value inside of a
+    /// document: a string, number or boolean is one of JSON's then.
+    fn write_json_value(&self, out: &mut SqlWriter<'_>, value: &Value, beside_json: bool) {
+        match beside_json.then(|| value.to_json_scalar()).flatten() {
+            Some(json) => out.owned_value(json),
+            None => out.value(value),
+        }
     }
 
     /// Appends texts put together.

@@ -50,6 +50,19 @@ pub enum Value {
 }
 
 impl Value {
+    /// A string, number or boolean as JSON has it; `None` of anything else.
+    pub fn to_json_scalar(&self) -> Option<Value> {
+        let json = match self {
+            Value::Bool(value) => serde_json::Value::from(*value),
+            Value::Int(number) => serde_json::Value::from(*number),
+            Value::UInt(number) => serde_json::Value::from(*number),
+            Value::Double(number) => serde_json::Number::from_f64(*number)?.into(),
+            Value::Text(text) => serde_json::Value::from(text.as_str()),
+            _ => return None,
+        };
+        Some(Value::Json(json.to_string().into()))
+    }
+
     /// Whether this is SQL `NULL`.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
@@ -247,6 +260,20 @@ macro_rules! params {
 #[macro_export]
 macro_rules! values {
     ($($column:expr => $value:expr),+ $(,)?) => { [$(($column, $crate::Value::from($value))),+] };
+}
+
+/// Columns of different kinds for a query, by name or as expressions, with an alias or without:
+/// `columns!["id", upper("name").alias("name")]`.
+///
+/// ```
+/// use dbkeep_sql::{Ansi, Compile, columns, count_all, select};
+/// let query = select().columns(columns!["city", count_all().alias("people")]).from("users").group_by("city");
+/// assert_eq!(query.compile(&Ansi)?.sql, r#"SELECT "city", COUNT(*) AS "people" FROM "users" GROUP BY "city""#);
+/// # Ok::<(), dbkeep_sql::CompileError>(())
+/// ```
+#[macro_export]
+macro_rules! columns {
+    ($($column:expr),+ $(,)?) => { [$($crate::SelectItem::from($column)),+] };
 }
 
 #[cfg(test)]

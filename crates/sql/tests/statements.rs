@@ -59,13 +59,13 @@ fn everything_wrong_with_a_statement_is_said_at_once() {
         ["the name \"a.b.c.d\" has more than three parts", "the name \"\" is empty", "UPDATE has no condition"]
     );
     assert_eq!(problems(&delete_from("t")), ["DELETE has no condition"]);
-    assert_eq!(problems(&update("t").all_rows()), ["UPDATE sets no column"]);
+    assert_eq!(problems(&update("t").all_rows()), ["UPDATE sets no column: give it one and its value"]);
     assert_eq!(problems(&select()), ["SELECT names neither a table nor columns"]);
     assert_eq!(problems(&select().column(val(1)).cross_join("t")), ["JOIN has no table to join to"]);
-    assert_eq!(problems(&insert_into("t")), ["INSERT has no rows"]);
+    assert_eq!(problems(&insert_into("t")), ["INSERT has no rows: give it values, or default_values()"]);
     assert_eq!(
         problems(&insert_into("t").columns(["a", "b"]).row([1, 2]).row([3])),
-        ["INSERT has a row whose number of values is not the number of columns"]
+        ["INSERT has a row whose number of values is not the number of columns: give each row one for each"]
     );
     assert_eq!(problems(&insert_into("t").columns(["a"]).row([1]).upsert([""; 0], ["a"])), ["an upsert names no key"]);
     assert_eq!(problems(&select().column(case().end())), ["CASE has no choices"]);
@@ -172,4 +172,37 @@ fn conditions_flatten_and_nothing_is_a_condition_too() {
     assert_eq!(query.to_string(), r#"SELECT * FROM "t" WHERE "a" = ? AND "b" = ? AND "c" = ?"#);
     let query = select().from("t").filter(any([]).or(list([])).and(!list([])));
     assert_eq!(query.to_string(), r#"SELECT * FROM "t" WHERE 1 = 0 AND NOT (1 = 0)"#);
+}
+
+#[test]
+fn what_is_nested_without_end_is_refused_in_time() {
+    let deep = |levels: usize| (0..levels).fold(col("a"), |expr, _| expr + 1);
+    assert!(select().column(deep(400)).compile(&Ansi).is_ok());
+    let error = select().column(deep(600)).compile(&Ansi).unwrap_err();
+    assert_eq!(error.to_string(), "a statement is nested more than 500 deep: join conditions with all(…) and any(…)");
+
+    let queries = (0..300).fold(select().from("t"), |query, _| select().from("t").filter(exists(query)));
+    assert!(queries.compile(&Ansi).unwrap_err().to_string().contains("500 deep"));
+
+    // Each change of a document names it more than once.
+    let change = (0..40).fold(col("document"), |document, at| document.json_set(["list", "key"], at));
+    let error = select().column(change).compile(&Growing).unwrap_err();
+    assert_eq!(error.to_string(), "a statement is longer than 16 MiB: send it in parts");
+}
+
+/// Names the document of a change three times.
+#[derive(Debug)]
+struct Growing;
+
+impl Dialect for Growing {
+    fn engine(&self) -> &'static str {
+        "growing"
+    }
+
+    fn write_json(&self, out: &mut SqlWriter<'_>, json: &JsonNode) {
+        for _ in 0..3 {
+            out.expr(&json.document);
+        }
+        out.sql(" changed");
+    }
 }

@@ -226,6 +226,26 @@ impl Dialect for MySqlDialect {
         }
     }
 
+    // https://dev.mysql.com/doc/refman/8.4/en/json.html#json-comparison: a text beside JSON is one of its strings. MariaDB's JSON is
+    // text, of which JSON_EXTRACT in a comparison loses its quotes.
+    fn write_json_value(&self, out: &mut SqlWriter<'_>, value: &Value, beside_json: bool) {
+        let json = beside_json.then(|| value.to_json_scalar()).flatten();
+        match self.flavor {
+            Flavor::MySql => match json.or_else(|| Some(value.clone()).filter(|value| matches!(value, Value::Json(_))))
+            {
+                Some(json) => out.cast(&Expr::from(json), "JSON"),
+                None => out.value(value),
+            },
+            Flavor::MariaDb => out.value(value),
+        }
+    }
+
+    // https://dev.mysql.com/doc/refman/8.4/en/update.html: "Single-table UPDATE assignments are generally evaluated from left to
+    // right." https://mariadb.com/kb/en/update/
+    fn sets_one_by_one(&self) -> bool {
+        true
+    }
+
     // https://dev.mysql.com/doc/refman/8.4/en/string-functions.html#function_concat: || is OR there.
     fn write_concat(&self, out: &mut SqlWriter<'_>, parts: &[Expr]) {
         out.sql("CONCAT(");

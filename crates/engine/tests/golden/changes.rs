@@ -49,6 +49,12 @@ pub(super) fn add_to(cases: &mut Cases) {
         insert_into("new").columns(["k", "v"]).row([1, 2]).upsert(["k"], ["v"]),
     );
     cases.add("an upsert of nothing", email().upsert(["email"], [""; 0]));
+    let user = || update("users").filter(col("id").eq(7));
+    cases.add("columns set from others", user().set("age", 7).set("visits", col("age") + 1).set("name", "Ada"));
+    cases.add("columns set from each other", user().set("age", col("visits")).set("visits", col("age")));
+    cases.with("a column set twice", user().set("age", 7).set("age", 8), Outcome::Refused);
+    cases.with("a condition that is always true", delete_from("users").filter(all([])), Outcome::Refused);
+    cases.with("a list of none to leave out", delete_from("users").filter(col("id").not_in([0; 0])), Outcome::Refused);
     let visit = || insert_into("visits").columns(["page", "n"]).row(params!["/", 1]);
     cases.add("an upsert that counts", visit().upsert_set(["page"], [("n", col("n") + new_value("n"))]));
     cases.add(

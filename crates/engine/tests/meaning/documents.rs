@@ -76,6 +76,26 @@ async fn documents_are_read_and_changed_alike(connection: &mut Connection) {
             .and_then(|value| Some(value.as_array()?.len().to_string()));
         answers.ask(c, &ask(col("settings").json_length(path)), &[length.as_deref().unwrap_or("NULL")], as_it_is).await;
     }
+    let compared: Vec<(Expr, &str)> = vec![
+        (col("settings").json("i").eq(1), "1"),
+        (col("settings").json("i").eq(2), "0"),
+        (col("settings").json("i").ne(2), "1"),
+        (col("settings").json("r").eq(1.5), "1"),
+        (col("settings").json("s").eq("x"), "1"),
+        (col("settings").json("s").eq("y"), "0"),
+        (col("settings").json("e").eq(""), "1"),
+        (col("settings").json("t").eq(true), "1"),
+        (col("settings").json("t").eq(false), "0"),
+        (col("settings").json("uni").eq("é😀"), "1"),
+        (col("settings").json("s").in_list(["a", "x"]), "1"),
+        (col("settings").json("i").in_list([7, 8]), "0"),
+        (col("settings").json("missing").eq(1), "NULL"),
+        (col("settings").eq(Value::Json(DOCUMENT.into())), "1"),
+        (col("settings").ne(Value::Json("{}".into())), "1"),
+    ];
+    for (condition, expected) in compared {
+        answers.ask(c, &ask(condition), &[expected], as_it_is).await;
+    }
     let contained: Vec<(JsonPath, Value, bool)> = vec![
         (key("a"), 1.into(), true),
         (key("a"), "x".into(), true),

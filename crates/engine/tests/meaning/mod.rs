@@ -1,6 +1,7 @@
 //! What expressions and statements mean, by topic.
 
 mod answers;
+mod changes;
 mod documents;
 mod queries;
 mod times;

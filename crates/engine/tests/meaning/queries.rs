@@ -6,8 +6,42 @@ use dbkeep_sql::*;
 
 crate::on_each_engine! {
     queries_are_put_together_alike
+    rows_are_grouped_by_expressions_with_values
     pages_follow_each_other
     taken_keys_are_treated_alike
+}
+
+async fn rows_are_grouped_by_expressions_with_values(connection: &mut Connection) {
+    let c = connection;
+    let mut answers = Answers::default();
+    let users = || select().from("users");
+    let kind = || case().when(col("id").eq(2), "second").otherwise("other");
+    let known = || coalesce([col("nick"), val("none")]);
+    let queries: Vec<(Select, &[&str])> = vec![
+        (
+            users().column(col("id") % 2).column(count_all()).group_by(col("id") % 2).order_by(col("id") % 2),
+            &["0 1", "1 2"],
+        ),
+        (
+            users().column(count_all()).column(kind().alias("kind")).group_by(kind()).order_by(kind().desc()),
+            &["1 second", "2 other"],
+        ),
+        (users().column(known()).column(count_all()).group_by(known()).order_by(known()), &["ada 1", "none 2"]),
+        (users().distinct().column(col("id") % 2).order_by((col("id") % 2).desc()), &["1", "0"]),
+        (
+            users()
+                .column("id")
+                .column((col("id") + 1).alias("next"))
+                .group_by("id")
+                .group_by(col("id") + 1)
+                .order_by("id"),
+            &["1 2", "2 3", "3 4"],
+        ),
+    ];
+    for (query, expected) in queries {
+        answers.ask(c, &query, expected, as_it_is).await;
+    }
+    answers.end(c);
 }
 
 async fn queries_are_put_together_alike(connection: &mut Connection) {

@@ -242,6 +242,50 @@ impl Expr {
         }
     }
 
+    /// Whether it is true or false of every row, as far as that can be seen without the values of columns and parameters.
+    pub(crate) fn constant(&self) -> Option<bool> {
+        match &self.0 {
+            Node::And(list) if list.iter().any(|each| each.constant() == Some(false)) => Some(false),
+            Node::And(list) => list.iter().all(|each| each.constant() == Some(true)).then_some(true),
+            Node::Or(list) if list.iter().any(|each| each.constant() == Some(true)) => Some(true),
+            Node::Or(list) => list.iter().all(|each| each.constant() == Some(false)).then_some(false),
+            Node::Not(condition) => condition.constant().map(|constant| !constant),
+            Node::In(list, negated) if list.1.is_empty() => Some(*negated),
+            Node::Value(Value::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Whether it reads a column of this name, queries within not asked.
+    pub(crate) fn reads(&self, column: &Name) -> bool {
+        if let Node::Column(path) | Node::ColumnIsNull(path) | Node::ColumnIsNotNull(path) = &self.0 {
+            return path.name().eq_ignore_ascii_case(column.as_str());
+        }
+        let mut found = false;
+        self.children(&mut |child| found |= child.reads(column));
+        found
+    }
+
+    /// Whether it may be written with parameters, which make it another expression wherever it is written again.
+    pub(crate) fn may_hold_parameters(&self) -> bool {
+        match &self.0 {
+            Node::Column(_) | Node::ColumnIsNull(_) | Node::ColumnIsNotNull(_) | Node::NewValue(_) => false,
+            Node::Value(_) | Node::Json(_) | Node::Date(_) | Node::Search(_) | Node::Exists(_) | Node::Query(_) => true,
+            Node::InQuery(..) => true,
+            Node::Call(call) if call.over.is_some() => true,
+            _ => {
+                let mut found = false;
+                self.children(&mut |child| found |= child.may_hold_parameters());
+                found
+            }
+        }
+    }
+
+    /// Whether it is a value inside of a JSON document, as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(&self.0, Node::Json(json) if json.question == JsonQuestion::Value)
+    }
+
     /// Visits the expressions this one is made of, queries not entered.
     fn children(&self, visit: &mut dyn FnMut(&Expr)) {
         match &self.0 {

@@ -81,13 +81,13 @@ impl Select {
     fn behind(&self, values: Vec<Value>, before: bool) -> Expr {
         const PAGE: &str = "going on behind a row";
         if self.parts.order_by.is_empty() {
-            return Expr::invalid(PAGE, "needs an order");
+            return Expr::invalid(PAGE, "needs an order: say order_by(…)");
         }
         if values.len() != self.parts.order_by.len() {
             return Expr::invalid(PAGE, "needs a value for each column of the order");
         }
         if values.iter().any(Value::is_null) {
-            return Expr::invalid(PAGE, "needs values other than NULL");
+            return Expr::invalid(PAGE, "needs values other than NULL: order by columns that never hold it");
         }
         let keys: Vec<_> = self.parts.order_by.iter().zip(values).collect();
         let beyond = |at: usize| {

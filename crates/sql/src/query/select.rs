@@ -458,26 +458,28 @@ impl Select {
     /// An update of the rows this query would read. Compiling it fails if the query says more than a table and
     /// conditions, since that would be lost.
     pub fn into_update(self) -> Update {
-        let (table, filter, is_plain) = self.into_target();
-        Update { table, filter, is_plain, ..Update::default() }
+        let (table, filter, comment, is_plain) = self.into_target();
+        Update { table, filter, comment, is_plain, ..Update::default() }
     }
 
     /// A delete of the rows this query would read. Compiling it fails if the query says more than a table and
     /// conditions, since that would be lost.
     pub fn into_delete(self) -> Delete {
-        let (table, filter, is_plain) = self.into_target();
-        Delete { table, filter, is_plain, ..Delete::default() }
+        let (table, filter, comment, is_plain) = self.into_target();
+        Delete { table, filter, comment, is_plain, ..Delete::default() }
     }
 
-    fn into_target(mut self) -> (Path, Conditions, bool) {
+    fn into_target(mut self) -> (Path, Conditions, Option<Text>, bool) {
         let filter = std::mem::take(&mut self.parts.filter);
         let from = self.parts.from.take();
+        let comment = self.parts.more.as_mut().and_then(|more| more.comment.take());
+        self.tidy();
         let is_plain = self == Select::default();
         match from {
             Some(TableRef { source: Source::Table(path), alias: None, hints }) if hints.is_empty() => {
-                (path, filter, is_plain)
+                (path, filter, comment, is_plain)
             }
-            _ => (Path::from(""), filter, false),
+            _ => (Path::from(""), filter, comment, false),
         }
     }
 }

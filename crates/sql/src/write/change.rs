@@ -5,8 +5,10 @@ use crate::change::{Rows, Values};
 use crate::compile::Problem;
 use crate::{
     Ansi, AtMost, Compile, CompileError, Compiled, Conflict, Delete, Dialect, Expr, Feature, Insert, Name, Path,
-    Select, SelectItem, Truncate, Update, Value,
+    Select, SelectItem, Truncate, Unsupported, Update, Value,
 };
+use smallvec::SmallVec;
+use std::collections::HashSet;
 use std::fmt;
 
 const INSERT: &str = "INSERT";
@@ -47,11 +49,17 @@ impl SqlWriter<'_> {
                 dialect.write_insert_query(self, insert, query);
             }
             Rows::Values(values) => {
+                if has_duplicates(&insert.columns) {
+                    self.invalid(INSERT, "names a column twice: say which value is meant");
+                }
                 let columns = insert.columns.len();
                 if values.rows == 0 {
-                    self.invalid(INSERT, "has no rows");
+                    self.invalid(INSERT, "has no rows: give it values, or default_values()");
                 } else if values.ragged || values.width == 0 || columns > 0 && columns != values.width {
-                    self.invalid(INSERT, "has a row whose number of values is not the number of columns");
+                    self.invalid(
+                        INSERT,
+                        "has a row whose number of values is not the number of columns: give each row one for each",
+                    );
                 } else {
                     self.sql(" VALUES (");
                     write_values(self, values);
@@ -82,11 +90,7 @@ impl SqlWriter<'_> {
     /// [`new_value`](crate::new_value) that of the row that would have been inserted. In queries within, columns are the query's.
     pub fn upsert_set(&mut self, table: &Path, new_row: NewRow, set: &[(Name, Expr)]) {
         self.upsert = Some(Upsert { table: table.name().into(), new_row, is_in_query: false });
-        self.list(set, |out, (column, value)| {
-            out.name(column);
-            out.sql(" = ");
-            out.expr(value);
-        });
+        self.assignments("an upsert", set);
         self.upsert = None;
     }
 
@@ -101,15 +105,11 @@ impl SqlWriter<'_> {
         self.sql("UPDATE ");
         self.target(&update.table, update.is_plain, "UPDATE");
         if update.assignments.is_empty() {
-            self.invalid("UPDATE", "sets no column");
+            self.invalid("UPDATE", "sets no column: give it one and its value");
         }
         self.sql(" SET ");
-        self.list(&update.assignments, |out, (column, value)| {
-            out.name(column);
-            out.sql(" = ");
-            out.expr(value);
-        });
-        if update.filter.is_empty() && !update.all_rows && update.is_plain {
+        self.assignments("UPDATE", &update.assignments);
+        if !update.all_rows && update.is_plain && holds_of_all(&update.filter) {
             self.problem(Problem::NoCondition { statement: "UPDATE" });
         }
         self.filter(&update.filter);
@@ -117,10 +117,35 @@ impl SqlWriter<'_> {
         self.comment(update.comment.as_deref());
     }
 
+    /// Appends which columns are set, and to what: of the row as it was, whatever is set beside it.
+    fn assignments(&mut self, statement: &'static str, set: &[(Name, Expr)]) {
+        if has_duplicates(set.iter().map(|(column, _)| column)) {
+            self.invalid(statement, "sets a column twice: say which value is meant");
+        }
+        let computed = set.iter().any(|(_, value)| value.as_value().is_none());
+        let order = match self.dialect().sets_one_by_one() && computed && set.len() > 1 {
+            true => in_order_of_reading(set),
+            false => Some(set.iter().collect()),
+        };
+        let Some(order) = order else {
+            return self.unsupported(Unsupported {
+                clause: "setting columns from each other",
+                engine: self.dialect().engine(),
+                since: None,
+                hint: "read the row in the transaction, and set the values",
+            });
+        };
+        self.list(order, |out, (column, value)| {
+            out.name(column);
+            out.sql(" = ");
+            out.expr(value);
+        });
+    }
+
     fn delete(&mut self, delete: &Delete) {
         self.sql("DELETE FROM ");
         self.target(&delete.table, delete.is_plain, "DELETE");
-        if delete.filter.is_empty() && !delete.all_rows && delete.is_plain {
+        if !delete.all_rows && delete.is_plain && holds_of_all(&delete.filter) {
             self.problem(Problem::NoCondition { statement: "DELETE" });
         }
         self.filter(&delete.filter);
@@ -151,6 +176,34 @@ impl SqlWriter<'_> {
             self.list(items, Self::item);
         }
     }
+}
+
+/// Whether no row is left out by these conditions, whatever is in it.
+fn holds_of_all(conditions: &[Expr]) -> bool {
+    conditions.iter().all(|condition| condition.constant() == Some(true))
+}
+
+/// Whether a name stands twice.
+fn has_duplicates<'n>(names: impl IntoIterator<Item = &'n Name>) -> bool {
+    let names: SmallVec<[&str; 16]> = names.into_iter().map(Name::as_str).collect();
+    match names.spilled() {
+        false => (1..names.len()).any(|at| names[..at].contains(&names[at])),
+        true => names.iter().collect::<HashSet<_>>().len() < names.len(),
+    }
+}
+
+/// Assignments in an order in which each reads only columns that are not set yet; `None` where there is no such order.
+fn in_order_of_reading(set: &[(Name, Expr)]) -> Option<Vec<&(Name, Expr)>> {
+    let mut rest: Vec<_> = set.iter().collect();
+    let mut order = Vec::with_capacity(set.len());
+    while !rest.is_empty() {
+        let next = rest.iter().position(|(column, _)| {
+            let others = rest.iter().filter(|(other, _)| other != column);
+            !others.into_iter().any(|(_, value)| value.reads(column))
+        });
+        order.push(rest.remove(next?));
+    }
+    Some(order)
 }
 
 impl Insert {

@@ -4,7 +4,7 @@ use super::{NewRow, SqlWriter};
 use crate::compile::Problem;
 use crate::expr::{Arithmetic, Like, Node, Raw};
 use crate::script::{RawPiece, raw_pieces};
-use crate::{Expr, Name, SelectItem, Value};
+use crate::{Comparison, Expr, Name, SelectItem, Value};
 
 /// How tightly an expression holds together; an operand that holds less tightly than its operator goes in parentheses.
 mod level {
@@ -72,6 +72,15 @@ impl SqlWriter<'_> {
     }
 
     fn composed(&mut self, expr: &Expr) {
+        if !self.may_go_deeper() {
+            return;
+        }
+        self.depth += 1;
+        self.node(expr);
+        self.depth -= 1;
+    }
+
+    fn node(&mut self, expr: &Expr) {
         match &expr.0 {
             Node::Column(path) => self.column(path),
             Node::Value(value) => self.value(value),
@@ -84,7 +93,7 @@ impl SqlWriter<'_> {
             Node::Compare(both, comparison) => {
                 self.first_side(&both.0, std::slice::from_ref(&both.1));
                 self.sql(comparison.between_sides());
-                self.operand(&both.1, level::CONCAT);
+                self.against(&both.1, &both.0);
             }
             Node::Distinct(both, negated) => {
                 let dialect = self.dialect();
@@ -202,7 +211,18 @@ impl SqlWriter<'_> {
                 let dialect = self.dialect();
                 dialect.write_compared(self, value);
             }
-            _ => self.operand(first, level::CONCAT),
+            _ => self.against(first, others.first().unwrap_or(first)),
+        }
+    }
+
+    /// Appends an expression that is compared with another one.
+    fn against(&mut self, expr: &Expr, other: &Expr) {
+        match expr.as_value() {
+            Some(value) if !value.is_null() && (other.is_json() || matches!(value, Value::Json(_))) => {
+                let dialect = self.dialect();
+                dialect.write_json_value(self, value, other.is_json());
+            }
+            _ => self.operand(expr, level::CONCAT),
         }
     }
 
@@ -213,7 +233,7 @@ impl SqlWriter<'_> {
 
     /// Appends an expression as one side of a comparison.
     pub fn side(&mut self, expr: &Expr) {
-        self.operand(expr, level::CONCAT);
+        self.against(expr, expr);
     }
 
     #[inline]
@@ -268,12 +288,20 @@ impl SqlWriter<'_> {
             // No engine but one takes an empty list.
             return self.sql(if negated { "1 = 1" } else { "1 = 0" });
         }
+        if expr.is_json() {
+            // Beside `=`, MariaDB takes the quotes off JSON's strings; in lists it does not.
+            let comparison = if negated { Comparison::Ne } else { Comparison::Eq };
+            let each =
+                list.iter().map(|value| Expr(Node::Compare(Box::new((expr.clone(), value.clone())), comparison)));
+            let whole = if negated { crate::all(each) } else { crate::any(each) };
+            return self.atom(&whole);
+        }
         self.first_side(expr, list);
         self.sql(if negated { " NOT IN (" } else { " IN (" });
         if matches!(expr.0, Node::Row(_)) {
             self.sql(self.dialect().rows_in_list());
         }
-        self.list(list, Self::expr);
+        self.list(list, |out, each| out.against(each, expr));
         self.sql(")");
     }
 

@@ -27,6 +27,8 @@ pub struct SqlWriter<'d> {
     literals: bool,
     /// A literal held a NUL character, however the dialect spelled it.
     wrote_nul: bool,
+    /// How many expressions and queries there are around the one that is written.
+    depth: u16,
     /// How many parameters were counted, but not kept.
     uncollected: usize,
     /// What new and old values are called in what an upsert sets.
@@ -62,6 +64,7 @@ impl<'d> SqlWriter<'d> {
             problems: Vec::new(),
             literals: false,
             wrote_nul: false,
+            depth: 0,
             uncollected: 0,
             upsert: None,
         }
@@ -292,6 +295,19 @@ impl<'d> SqlWriter<'d> {
         if let Err(unsupported) = self.dialect.require(feature) {
             self.unsupported(unsupported);
         }
+    }
+
+    /// Whether what is written may hold something else that is put together. Deeper than this, and longer, no engine reads it, and
+    /// whoever writes it runs out of memory first.
+    fn may_go_deeper(&mut self) -> bool {
+        const DEEPEST: u16 = 500;
+        const LONGEST: usize = 16 << 20;
+        if self.depth >= DEEPEST {
+            self.invalid("a statement", "is nested more than 500 deep: join conditions with all(…) and any(…)");
+        } else if self.sql.len() > LONGEST {
+            self.invalid("a statement", "is longer than 16 MiB: send it in parts");
+        }
+        self.depth < DEEPEST && self.sql.len() <= LONGEST
     }
 
     pub(crate) fn problem(&mut self, problem: Problem) {

@@ -1,8 +1,9 @@
 //! Writes queries.
 
 use super::SqlWriter;
+use crate::expr::Node;
 use crate::query::{Combined, Join, JoinOn, Source};
-use crate::{AtMost, Cte, Feature, JoinKind, LockWait, Select, SetOperation, TableRef};
+use crate::{AtMost, Cte, Expr, Feature, JoinKind, LockWait, Select, SelectItem, SetOperation, TableRef};
 
 impl SqlWriter<'_> {
     /// Appends a query.
@@ -16,11 +17,16 @@ impl SqlWriter<'_> {
     }
 
     fn limited(&mut self, query: &Select, limit: Option<u64>) {
+        if !self.may_go_deeper() {
+            return;
+        }
+        self.depth += 1;
         let outside = self.upsert.as_mut().map(|upsert| std::mem::replace(&mut upsert.is_in_query, true));
         self.whole(query, limit);
         if let (Some(upsert), Some(outside)) = (&mut self.upsert, outside) {
             upsert.is_in_query = outside;
         }
+        self.depth -= 1;
     }
 
     fn whole(&mut self, query: &Select, limit: Option<u64>) {
@@ -57,7 +63,20 @@ impl SqlWriter<'_> {
         }
         if !parts.order_by.is_empty() {
             self.sql(" ");
-            self.orders(&parts.order_by);
+            // Rows that are made of rows are ordered by what is made of them, and that has to be seen.
+            if parts.distinct || more.is_some_and(|more| !more.group_by.is_empty()) {
+                let dialect = self.dialect();
+                self.sql("ORDER BY ");
+                self.list(&parts.order_by, |out, order| match place_of(&order.expr, &parts.items) {
+                    Some(place) if order.nulls.is_none() => {
+                        out.number(place);
+                        out.sql(if order.descending { " DESC" } else { "" });
+                    }
+                    _ => dialect.write_order(out, order),
+                });
+            } else {
+                self.orders(&parts.order_by);
+            }
         }
         if limit.is_some() || parts.offset.is_some() {
             let dialect = self.dialect();
@@ -119,7 +138,10 @@ impl SqlWriter<'_> {
         let Some(more) = more else { return };
         if !more.group_by.is_empty() {
             self.sql(" GROUP BY ");
-            self.list(&more.group_by, Self::expr);
+            self.list(&more.group_by, |out, expr| match place_of(expr, &parts.items) {
+                Some(place) => out.number(place),
+                None => out.expr(expr),
+            });
         }
         if !more.having.is_empty() {
             self.sql(" HAVING ");
@@ -243,4 +265,16 @@ impl SqlWriter<'_> {
             dialect.write_index_hints(self, &table.hints);
         }
     }
+}
+
+/// Where among the columns an expression stands that has parameters, from one. Written once more with parameters of its own it would
+/// be another expression to the engine.
+fn place_of(expr: &Expr, items: &[SelectItem]) -> Option<u32> {
+    if !expr.may_hold_parameters() {
+        return None;
+    }
+    let at = items.iter().position(|item| item.expr == *expr)?;
+    // How many columns a wildcard stands for, only the engine knows.
+    let is_counted = items[..at].iter().all(|item| !matches!(&item.expr.0, Node::Column(path) if path.is_wildcard()));
+    is_counted.then(|| u32::try_from(at + 1).ok()).flatten()
 }
