@@ -324,9 +324,14 @@ async fn one_connection_has_the_same_face(target: &Target) {
             assert_eq!((count?, exists?), (993, true));
             let rows = (1_000..1_010).map(|n| params![format!("more {n}"), n]);
             assert_eq!(tx.table("users").bulk_insert(["name", "points"], rows).await?, 10);
-            let mut stream = tx.table("users").order_by("id").stream();
+            let users = tx.table("users");
+            let mut stream = users.clone().order_by("id").stream();
             assert!(stream.next().await.unwrap().is_ok());
+            // It would wait for whoever waits for it.
+            let error = users.count().await.unwrap_err();
+            assert!(error.to_string().contains("in the middle of a stream"), "{error}");
             drop(stream);
+            users.count().await?;
             tx.table("users").filter(col("points").ge(10)).filter(col("id").gt(1)).delete().await?;
             tx.table("users").sum::<i64>("points").await
         })

@@ -61,10 +61,12 @@ impl<'d> TableQuery<'d> {
             On::Database(_) if self.query.locks_rows() => futures_util::future::Either::Left(self.on.hold()),
             on => futures_util::future::Either::Right(on.hold_to_read()),
         };
+        let on = self.on.clone();
         let (sender, rows) = mpsc::channel(AHEAD);
         let reader = async move {
             let Compiled { sql, params } = compiled?;
             let mut held = held.await?;
+            let _streaming = on.stream();
             let mut stream = held.on_behalf_of(caller).stream(&sql, &params).await?;
             while let Some(row) = stream.next().await {
                 // Nobody listens only when this is dropped, too.
