@@ -217,6 +217,26 @@ impl Dialect for MySqlDialect {
         "CURRENT_TIMESTAMP(6)"
     }
 
+    // A parameter among the columns comes back as a text unless it is a number of the machine, and a date as a time.
+    fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
+        let name = match value {
+            Value::Bytes(_) => "BINARY",
+            Value::Date(_) => "DATE",
+            Value::Time(_) => "TIME(6)",
+            Value::DateTime(_) | Value::Timestamp(_) => "DATETIME(6)",
+            Value::Decimal(number) => {
+                let scale = number.as_str().split_once('.').map_or(0, |(_, digits)| digits.len());
+                out.sql("CAST(");
+                out.value(value);
+                out.sql(" AS DECIMAL(65, ");
+                out.number(u32::try_from(scale.min(38)).unwrap_or(38));
+                return out.sql("))");
+            }
+            _ => return out.value(value),
+        };
+        out.cast(&Expr::from(value.clone()), name);
+    }
+
     // https://dev.mysql.com/doc/refman/8.4/en/prepare.html: the types of parameters are derived when a statement is prepared.
     // MySQL 9.7 takes two that are compared with each other only for numbers: '9' > '10' is false.
     fn write_compared(&self, out: &mut SqlWriter<'_>, value: &Value) {

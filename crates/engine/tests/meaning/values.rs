@@ -145,6 +145,25 @@ async fn values_that_stand_alone_keep_their_type(connection: &mut Connection) {
         answers.ask(c, &query, expected, as_it_is).await;
     }
     answers.end(c);
+    if c.dialect().engine() != "SQLite" {
+        let given = [
+            Value::Decimal("-12.50".parse().unwrap()),
+            Value::Decimal("7".parse().unwrap()),
+            Value::Bytes(vec![0, 0xff, b'a']),
+            Value::Date(Date::new(2026, 2, 28)),
+            Value::DateTime(DateTime::new(Date::new(2026, 2, 28), 12, 30, 1, 250_000)),
+            Value::Text("x".into()),
+            Value::UInt(u64::MAX),
+        ];
+        let compiled = select().columns(given.iter().cloned().map(val)).compile(&*c.dialect()).unwrap();
+        let rows = c.query(&compiled.sql, &compiled.params).await.unwrap();
+        let read: Vec<String> = rows[0].values().iter().map(|value| format!("{value:?}").to_lowercase()).collect();
+        let given: Vec<String> = given.iter().map(|value| format!("{value:?}").to_lowercase()).collect();
+        let same = |(read, given): (&String, &String)| {
+            read == given || given.contains("uint") && read.contains(&u64::MAX.to_string())
+        };
+        assert!(read.iter().zip(&given).all(same), "{read:?}");
+    }
     // Read as they were given, not as text.
     let compiled = select().column(val(7)).column(val(1.5)).column(val(true)).compile(&*c.dialect()).unwrap();
     let rows = c.query(&compiled.sql, &compiled.params).await.unwrap();
