@@ -7,7 +7,6 @@ use crate::{
     Ansi, AtMost, Compile, CompileError, Compiled, Conflict, Delete, Dialect, Expr, Feature, Insert, Name, Path,
     Select, SelectItem, Truncate, Unsupported, Update, Value,
 };
-use smallvec::SmallVec;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -184,11 +183,21 @@ fn holds_of_all(conditions: &[Expr]) -> bool {
 }
 
 /// Whether a name stands twice.
-fn has_duplicates<'n>(names: impl IntoIterator<Item = &'n Name>) -> bool {
-    let names: SmallVec<[&str; 16]> = names.into_iter().map(Name::as_str).collect();
-    match names.spilled() {
-        false => (1..names.len()).any(|at| names[..at].contains(&names[at])),
-        true => names.iter().collect::<HashSet<_>>().len() < names.len(),
+fn has_duplicates<'n>(names: impl IntoIterator<Item = &'n Name> + Clone) -> bool {
+    // Most often a few bits tell them apart already.
+    let mut seen = 0_u64;
+    let alike = names.clone().into_iter().any(|name| {
+        let bytes = name.as_str().as_bytes();
+        let ends =
+            bytes.first().zip(bytes.last()).map_or(0, |(first, last)| usize::from(*first) + 7 * usize::from(*last));
+        let bit = 1_u64 << ((ends + 29 * bytes.len()) % 64);
+        let is_seen = seen & bit != 0;
+        seen |= bit;
+        is_seen
+    });
+    alike && {
+        let mut seen = HashSet::new();
+        names.into_iter().any(|name| !seen.insert(name.as_str()))
     }
 }
 
