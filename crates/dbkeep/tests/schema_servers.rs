@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use dbkeep::sql::{Action, Schema, current_timestamp, insert_into, select};
-use dbkeep::{Database, ErrorKind, col};
+use dbkeep::sql::{Action, Decimal, Schema, current_timestamp, insert_into, select, values};
+use dbkeep::{Database, ErrorKind, Value, col};
 use dbkeep_testkit::{Kind, server};
 
 async fn on(kind: Option<Kind>, story: impl AsyncFn(&Database)) {
@@ -57,6 +57,7 @@ on_each_engine! {
     a_statement_that_wants_no_transaction_has_none
     a_plan_takes_no_effect
     what_one_migration_makes_another_takes_away_on_every_engine
+    decimals_are_compared_and_ordered_as_numbers
 }
 
 async fn tables_are_made_changed_asked_about_and_dropped(db: &Database) {
@@ -246,4 +247,52 @@ async fn what_one_migration_makes_another_takes_away_on_every_engine(db: &Databa
     let names: Vec<String> =
         db.schema().columns("posts").await.unwrap().into_iter().map(|column| column.name).collect();
     assert_eq!(names, ["id"]);
+}
+
+async fn decimals_are_compared_and_ordered_as_numbers(db: &Database) {
+    db.schema()
+        .create("goods", |t| {
+            t.id();
+            t.decimal("price", 8, 2).unique();
+            t.check("sold", col("price").lt(1_000));
+        })
+        .await
+        .unwrap();
+    let goods = || db.table("goods");
+    let prices = ["12.99", "100", "5.50", "48.00", "9.50"].map(|price| price.parse::<Decimal>().unwrap());
+    goods().insert_many(["price"], prices.map(|price| [Value::from(price)])).await.unwrap();
+    let ids = async |query: dbkeep::TableQuery<'_>| query.select(["id"]).get_as::<i64>().await.unwrap();
+    let price = || col("price");
+    let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+    assert_eq!(ids(goods().order_by("price")).await, [3, 5, 1, 4, 2]);
+    assert_eq!(ids(goods().order_by(price().desc()).limit(2)).await, [2, 4]);
+    assert_eq!(ids(goods().filter(price().gt(10)).order_by("id")).await, [1, 2, 4]);
+    assert_eq!(ids(goods().filter(price().lt(100)).order_by("id")).await, [1, 3, 4, 5]);
+    assert_eq!(ids(goods().filter(price().eq(9.5))).await, [5]);
+    assert_eq!(ids(goods().filter(price().eq(decimal("9.5")))).await, [5]);
+    assert_eq!(ids(goods().filter(price().in_list([decimal("9.500"), decimal("48")])).order_by("id")).await, [4, 5]);
+    assert_eq!(ids(goods().filter(price().between(5, 13)).order_by("price")).await, [3, 5, 1]);
+    assert_eq!(goods().min::<Decimal>("price").await.unwrap(), Some(decimal("5.50")));
+    assert_eq!(
+        goods().max::<Decimal>("price").await.unwrap().map(|price| price.to_string().starts_with("100")),
+        Some(true)
+    );
+    // Two ways to write one number are one.
+    for twice in ["9.50", "9.5", "100.00"] {
+        let error = goods().insert(values! { "price" => decimal(twice) }).await.unwrap_err();
+        assert_eq!(error.kind(), Some(ErrorKind::UniqueViolation), "{twice}: {error}");
+    }
+    let error = goods().insert(values! { "price" => decimal("2000") }).await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::CheckViolation), "{error}");
+    let query = goods().order_by("price");
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = query.keyset_page(2, after).await.unwrap();
+        seen.extend(page.rows.iter().map(|row| row.get::<i64>("id").unwrap()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [3, 5, 1, 4, 2]);
 }

@@ -510,3 +510,60 @@ async fn every_statement_of_a_change_is_heard_of_with_the_line_that_asked_for_it
     ];
     assert_eq!(statements, expected);
 }
+
+/// How many of the columns are declared to compare as numbers.
+async fn decimal_columns(c: &mut Connection) -> usize {
+    definitions(c).await.matches(" COLLATE \"decimal\"").count()
+}
+
+#[tokio::test]
+async fn a_decimal_compares_as_a_number_however_its_column_came_about() {
+    let mut c = open("CREATE TABLE t (old DECIMAL TEXT(8, 2), n INTEGER)").await;
+    let described = |t: &mut Blueprint| {
+        t.decimal("new", 8, 2).default(0).index();
+        t.decimal("twice", 8, 2).nullable().virtual_as(col("new") * 2);
+        t.decimal("kept", 8, 2).nullable().stored_as(col("new") * 2);
+        t.decimal("bytes", 8, 2).nullable().collation("binary");
+    };
+    c.schema().create("made", described).await.unwrap();
+    assert_eq!(decimal_columns(&mut c).await, 3);
+    // It is what a decimal is here, and nothing that a blueprint would have to say.
+    let read = c.schema().blueprint("made").await.unwrap().blueprint;
+    let collations: Vec<_> = read.columns.iter().map(|column| column.collation.clone()).collect();
+    assert_eq!(collations, [None, None, None, Some(Path::from("BINARY"))]);
+    c.schema().create("again", |t| *t = read.clone()).await.unwrap_err();
+    c.script("DROP TABLE made").await.unwrap();
+    c.schema().create("made", |t| *t = read).await.unwrap();
+    assert_eq!(decimal_columns(&mut c).await, 3);
+    // One of before compares as bytes, and says so.
+    let read = c.schema().blueprint("t").await.unwrap().blueprint;
+    assert_eq!(read.columns[0].collation, Some(Path::from("BINARY")));
+    c.script("DROP TABLE made").await.unwrap();
+
+    c.execute("INSERT INTO t VALUES ('9.50', 1), ('100', 2), ('12', 3)", &[]).await.unwrap();
+    c.schema()
+        .table("t", |t| {
+            t.decimal("added", 8, 2).default(7);
+        })
+        .await
+        .unwrap();
+    assert_eq!(decimal_columns(&mut c).await, 1);
+    let order = "SELECT n FROM t ORDER BY old";
+    assert_eq!(dump(&mut c, order).await, "[Int(2)]\n[Int(3)]\n[Int(1)]\n");
+    c.schema()
+        .table("t", |t| {
+            t.decimal("old", 8, 2).nullable().change();
+            t.index("old");
+            t.set_default("added", 8);
+            t.decimal("sum", 8, 2).nullable().stored_as(col("added") + 1);
+        })
+        .await
+        .unwrap();
+    assert_eq!(decimal_columns(&mut c).await, 3);
+    assert_eq!(dump(&mut c, order).await, "[Int(1)]\n[Int(3)]\n[Int(2)]\n");
+    assert_eq!(dump(&mut c, "SELECT n FROM t WHERE old > 10.5 AND sum = 8 AND added < 10").await.lines().count(), 2);
+    assert_eq!(dump(&mut c, "PRAGMA integrity_check").await, "[Text(\"ok\")]\n");
+    // A reset of the session leaves it, and so does a lookup by index.
+    c.reset().await.unwrap();
+    assert_eq!(dump(&mut c, "SELECT n FROM t INDEXED BY t_old_index WHERE old = 9.5").await, "[Int(1)]\n");
+}

@@ -399,6 +399,46 @@ async fn a_copy_left_by_a_killed_process_is_removed_by_the_next_snapshot() {
     assert_eq!(names(&directory), ["shop.db"]);
 }
 
+/// A connection without the collation could not even look at such an index, and one with another order would find it damaged.
+#[tokio::test]
+async fn an_index_in_the_order_of_decimals_is_sound_after_a_restart_in_a_copy_and_when_put_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let mut connection = connect(&options(&at("shop.db"))).await.unwrap();
+    connection
+        .schema()
+        .create("t", |t| {
+            t.decimal("price", 10, 2).unique();
+            t.integer("n");
+        })
+        .await
+        .unwrap();
+    connection
+        .script(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
+             INSERT INTO t SELECT printf('%d.%02d', n * 7919 % 2003, n % 100), n FROM numbers",
+        )
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let mut snapshot = connection_snapshot(&at("shop.db")).await;
+    assert!(snapshot.info().warnings.is_empty(), "{:?}", snapshot.info().warnings);
+    assert_eq!(snapshot.row_counts().await.unwrap()["t"], 2000);
+    snapshot.finish().await.unwrap();
+    restore(&copy(&at("shop.db")).await, &at("restored.db")).await.unwrap();
+    for name in ["shop.db", "restored.db"] {
+        let mut connection = connect(&options(&at(name))).await.unwrap();
+        let found = connection.query_one("PRAGMA integrity_check", &[]).await.unwrap();
+        assert_eq!(found.get::<String>(0).unwrap(), "ok");
+        let all = "SELECT group_concat(n) FROM (SELECT n FROM t INDEXED BY t_price_unique ORDER BY price)";
+        let by_number = "SELECT group_concat(n) FROM (SELECT n FROM t ORDER BY CAST(price AS REAL))";
+        let one: String = connection.query_one(all, &[]).await.unwrap().get(0).unwrap();
+        let other: String = connection.query_one(by_number, &[]).await.unwrap().get(0).unwrap();
+        assert_eq!(one, other);
+        connection.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_odd_about_a_database_is_told_and_what_is_damaged_is_not_backed_up() {
     let directory = tempfile::tempdir().unwrap();

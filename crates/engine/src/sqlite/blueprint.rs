@@ -1,7 +1,7 @@
 //! From SQLite's catalog back to a blueprint. Definitions are kept as they were written, so that what a blueprint wrote is found again word
 //! for word.
 
-use super::SqliteDialect;
+use super::{SqliteDialect, decimal};
 use crate::blueprint::{
     Keys, Quoting, TableBlueprint, bytes_of, column_of_type, plain_index, quoted_text, quoted_texts, value_of,
 };
@@ -53,8 +53,18 @@ fn column(table: &Table, info: &ColumnInfo, checks: &mut Vec<(String, String)>, 
             Some(Generation { expr: Quoting::Standard.expression(&generated.expression), stored: generated.stored });
     }
     column.default = info.default.as_deref().map(|default| default_of(default, &column.column_type));
-    column.collation = info.collation.as_deref().map(|collation| Path::from(Name::from(collation)));
+    column.collation = collation(info, &column.column_type).map(|collation| Path::from(Name::from(collation)));
     column
+}
+
+/// The collation that a blueprint says. A decimal has its own by itself; one that was made without compares as bytes, which has to
+/// be said to stay so.
+fn collation<'i>(info: &'i ColumnInfo, column_type: &ColumnType) -> Option<&'i str> {
+    match (column_type, info.collation.as_deref()) {
+        (ColumnType::Decimal(..), Some(collation)) if collation.eq_ignore_ascii_case(decimal::COLLATION) => None,
+        (ColumnType::Decimal(..), None) => Some("BINARY"),
+        (_, collation) => collation,
+    }
 }
 
 /// The type, with the check that it brings, which is a check of the table no more then.
@@ -97,7 +107,8 @@ fn with_type(
         "UUID TEXT" => (vec![], plain(ColumnType::Uuid)),
         _ => (
             vec![],
-            decimal(&info.name, type_name).unwrap_or_else(|| column_of_type(&info.name, type_name, Quoting::Standard)),
+            decimal_column(&info.name, type_name)
+                .unwrap_or_else(|| column_of_type(&info.name, type_name, Quoting::Standard)),
         ),
     };
     for candidate in candidates {
@@ -112,7 +123,7 @@ fn with_type(
     otherwise
 }
 
-fn decimal(name: &str, type_name: &str) -> Option<ColumnDef> {
+fn decimal_column(name: &str, type_name: &str) -> Option<ColumnDef> {
     let (precision, scale) = type_name.strip_prefix("DECIMAL TEXT(")?.strip_suffix(')')?.split_once(", ")?;
     let column_type = ColumnType::Decimal(precision.parse().ok()?, scale.parse().ok()?);
     Some(ColumnDef::new(Name::from(name), column_type))

@@ -1,5 +1,6 @@
 //! How SQLite spells changes of its schema.
 
+use super::decimal;
 use super::dialect::SqliteDialect;
 use dbkeep_sql::{
     AlterTable, Change, ColumnDef, ColumnType, CreateTable, DdlWriter, Expr, ForeignKeyDef, Generation, Impact,
@@ -90,10 +91,14 @@ impl SchemaDialect for SqliteDialect {
         dbkeep_sql::StandardSchema.write_change(out, table, change);
     }
 
-    // https://www.sqlite.org/datatype3.html#collation
+    // https://www.sqlite.org/datatype3.html#collation. As texts, 100 would come before 9.50, and 9.5 would be another value.
     fn write_collation(&self, out: &mut SqlWriter<'_>, column: &ColumnDef) {
         out.plain_collation(column.collation.as_ref());
         dbkeep_sql::StandardSchema.write_collation(out, column);
+        if column.collation.is_none() && matches!(column.column_type, ColumnType::Decimal(..)) {
+            out.sql(" COLLATE ");
+            out.name(&Name::from(decimal::COLLATION));
+        }
     }
 
     // https://www.sqlite.org/foreignkeys.html: a key points to a table of the same database.

@@ -7,6 +7,7 @@ mod catalog;
 mod connection;
 mod control;
 mod ddl;
+mod decimal;
 mod definition;
 pub(crate) mod dialect;
 mod errors;

@@ -1,8 +1,8 @@
 //! Finding, creating and opening the file, and what is set once on each connection.
 
 use super::control::Control;
-use super::errors;
 use super::session::Session;
+use super::{decimal, errors};
 use crate::{ConnectOptions, Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -34,7 +34,11 @@ pub(super) fn file(options: &ConnectOptions) -> Result<Option<PathBuf>> {
 pub(super) fn open(options: &ConnectOptions) -> Result<Session> {
     let file = file(options)?;
     let mut connection = match &file {
-        None => Connection::open_in_memory_with_flags(flags(options)).map_err(errors::of)?,
+        None => {
+            let connection = Connection::open_in_memory_with_flags(flags(options)).map_err(errors::of)?;
+            decimal::install(&connection)?;
+            connection
+        }
         Some(path) => {
             if options.create && !options.read_only && !exists(path)? {
                 create_empty(path)?;
@@ -150,7 +154,9 @@ fn open_with(path: &Path, flags: OpenFlags) -> Result<Connection> {
         return Err(Error::new(ErrorKind::UnknownDatabase, format!("there is no file {}", path.display()))
             .with_hint("is the path right? ?mode=rwc in the URL creates the file"));
     }
-    Connection::open_with_flags(path, flags).map_err(|error| refused(errors::of(error), path))
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(errors::of(error), path))?;
+    decimal::install(&connection)?;
+    Ok(connection)
 }
 
 /// Tells a file that may not be opened from one that is not there: SQLite has one code for both.

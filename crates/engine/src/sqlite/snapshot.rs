@@ -6,7 +6,7 @@
 use super::connection::server_info;
 use super::place::detached;
 use super::sound::{Depth, look_through, stand_in_for_collations};
-use super::{errors, open};
+use super::{decimal, errors, open};
 use crate::{
     ByteSink, ConnectOptions, Digesting, Error, ErrorKind, Result, Snapshot, SnapshotInfo, StreamKind, StreamSpec,
 };
@@ -154,6 +154,7 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection> {
     let uri = format!("file:{}?mode=ro&immutable=1", utf8_percent_encode(text, KEPT));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).map_err(errors::of)?;
+    decimal::install(&connection)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(errors::of)?;
     Ok(connection)
 }
@@ -171,6 +172,7 @@ fn copy(
     let mut to =
         Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(errors::of)?;
+    decimal::install(&to)?;
     // Nobody else knows of the copy, and a crash throws it away: it needs neither journal nor locks.
     to.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         .map_err(errors::of)?;
