@@ -86,13 +86,13 @@ impl<'d> DatabaseSchema<'d> {
         self.one(RenameTable { from: from.into(), to: to.into() }, Location::caller())
     }
 
-    /// Drops a table, with its rows.
+    /// Drops a table, with its rows. Refused where a foreign key of another table points to it.
     #[track_caller]
     pub fn drop(&self, table: impl Into<Path>) -> impl Future<Output = Result<()>> + Send {
         self.one(DropTable { table: table.into(), if_exists: false }, Location::caller())
     }
 
-    /// Drops a table, with its rows, if it is there.
+    /// Drops a table, with its rows, if it is there. Refused where a foreign key of another table points to it.
     #[track_caller]
     pub fn drop_if_exists(&self, table: impl Into<Path>) -> impl Future<Output = Result<()>> + Send {
         self.one(DropTable { table: table.into(), if_exists: true }, Location::caller())

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use dbkeep::sql::{Action, Decimal, Schema, current_timestamp, insert_into, select, values};
-use dbkeep::{Database, ErrorKind, Value, col};
+use dbkeep::sql::{Action, Decimal, Schema, current_timestamp, insert_into, select, truncate, values};
+use dbkeep::{ConnectionExt as _, Database, ErrorKind, Value, col};
 use dbkeep_testkit::{Kind, server};
 
 async fn on(kind: Option<Kind>, story: impl AsyncFn(&Database)) {
@@ -58,6 +58,7 @@ on_each_engine! {
     a_plan_takes_no_effect
     what_one_migration_makes_another_takes_away_on_every_engine
     decimals_are_compared_and_ordered_as_numbers
+    a_table_that_others_point_to_is_neither_emptied_nor_dropped
 }
 
 async fn tables_are_made_changed_asked_about_and_dropped(db: &Database) {
@@ -295,4 +296,53 @@ async fn decimals_are_compared_and_ordered_as_numbers(db: &Database) {
         }
     }
     assert_eq!(seen, [3, 5, 1, 4, 2]);
+}
+
+async fn a_table_that_others_point_to_is_neither_emptied_nor_dropped(db: &Database) {
+    db.schema()
+        .create("tags", |t| {
+            t.id();
+            t.foreign_id("parent").nullable().constrained("tags").on_delete(Action::Cascade);
+        })
+        .await
+        .unwrap();
+    for (table, action) in [("marks", Action::Cascade), ("notes", Action::SetNull)] {
+        db.schema()
+            .create(table, |t| {
+                t.id();
+                t.foreign_id("tag_id").nullable().constrained("tags").on_delete(action);
+            })
+            .await
+            .unwrap();
+    }
+    db.table("tags").insert_many(["id", "parent"], [[1.into(), Value::Null], [2.into(), 1.into()]]).await.unwrap();
+    for table in ["marks", "notes"] {
+        db.table(table).insert(values! { "tag_id" => 1 }).await.unwrap();
+        let outcome = db.table("tags").truncate().await;
+        assert!(outcome.is_err());
+        assert!(db.run(&truncate("tags")).await.is_err());
+        assert!(db.transaction(async |tx| tx.run(&truncate("tags")).await).await.is_err());
+        assert!(db.schema().drop("tags").await.is_err());
+        assert!(db.schema().drop_if_exists("tags").await.is_err());
+        assert_eq!(db.table("tags").count().await.unwrap(), 2);
+        assert_eq!(db.table(table).filter(col("tag_id").eq(1)).count().await.unwrap(), 1);
+        if db.dialect().engine() == "SQLite" {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), Some(ErrorKind::ForeignKeyViolation));
+            assert_eq!(error.to_string(), format!("the table tags is not emptied: rows of {table} point to it"));
+            let error = db.schema().drop("tags").await.unwrap_err();
+            assert_eq!(error.kind(), Some(ErrorKind::ForeignKeyViolation));
+            assert_eq!(error.to_string(), "the table tags is not dropped: a foreign key of marks points to it");
+            assert_eq!(error.hint(), Some("drop marks before it, or that key with drop_foreign"));
+            // Rows that point nowhere are none of its business.
+            db.table(table).update(values! { "tag_id" => Value::Null }).await.unwrap_err();
+            db.table(table).all_rows().update(values! { "tag_id" => Value::Null }).await.unwrap();
+        }
+    }
+    // Who points away first, then the table; one that points to itself stands in nobody's way.
+    let mut schema = Schema::new();
+    schema.drop("marks").drop("notes").drop("tags");
+    db.schema().apply(&schema).await.unwrap();
+    assert!(!db.schema().has_table("tags").await.unwrap());
+    db.schema().drop_if_exists("tags").await.unwrap();
 }

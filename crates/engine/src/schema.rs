@@ -93,13 +93,13 @@ impl SchemaEditor<'_> {
         self.one(RenameTable { from: from.into(), to: to.into() }.into(), Location::caller())
     }
 
-    /// Drops a table, with its rows.
+    /// Drops a table, with its rows. Refused where a foreign key of another table points to it.
     #[track_caller]
     pub fn drop(&mut self, table: impl Into<Path>) -> impl Future<Output = Result<()>> + Send {
         self.one(DropTable { table: table.into(), if_exists: false }.into(), Location::caller())
     }
 
-    /// Drops a table, with its rows, if it is there.
+    /// Drops a table, with its rows, if it is there. Refused where a foreign key of another table points to it.
     #[track_caller]
     pub fn drop_if_exists(&mut self, table: impl Into<Path>) -> impl Future<Output = Result<()>> + Send {
         self.one(DropTable { table: table.into(), if_exists: true }.into(), Location::caller())

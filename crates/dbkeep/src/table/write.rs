@@ -267,7 +267,8 @@ impl<'d> TableQuery<'d> {
     }
 
     /// Removes all rows at once, faster than a delete, and counts keys anew. It takes no conditions. MySQL and MariaDB end the
-    /// open transaction by it, and refuse it, as PostgreSQL does, where other tables point to this one.
+    /// open transaction by it, and refuse it, as PostgreSQL does, where other tables point to this one; on SQLite it is refused where
+    /// rows of others do.
     ///
     /// # Errors
     /// `InvalidValue` where conditions, an order or the like were said; the server's own.

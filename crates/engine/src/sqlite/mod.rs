@@ -17,6 +17,7 @@ mod place;
 mod probe;
 mod rebuild;
 mod redefine;
+mod referring;
 mod session;
 mod snapshot;
 mod sound;

@@ -8,6 +8,7 @@
 use super::SqliteDialect;
 use super::definition::tokens;
 use super::redefine::{Redefine, missing};
+use super::referring;
 use super::session::Session;
 use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
 use crate::schema::unspeakable;
@@ -23,6 +24,11 @@ pub(super) fn plan(session: &mut Session, dialect: SqliteDialect, operation: &Sc
     match operation {
         SchemaOperation::AlterTable(alter) if needs_connection(dialect, alter) => {
             Plan::of(dialect, alter)?.write(session)
+        }
+        SchemaOperation::DropTable(drop) => {
+            let statements = operation.compile(&dialect).map_err(unspeakable)?;
+            referring::refuse_drop(session, &drop.table)?;
+            Ok(statements)
         }
         _ => operation.compile(&dialect).map_err(unspeakable),
     }
@@ -53,7 +59,7 @@ pub(super) fn guard(
     }))
 }
 
-fn foreign_keys_are_on(session: &mut Session) -> Result<bool> {
+pub(super) fn foreign_keys_are_on(session: &mut Session) -> Result<bool> {
     let rows = session.query("PRAGMA foreign_keys", &[])?;
     Ok(rows.first().and_then(|row| row.values().first()) == Some(&Value::Int(1)))
 }

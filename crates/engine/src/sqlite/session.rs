@@ -3,7 +3,7 @@
 use super::control::{Control, Stopped};
 use super::lock::Locks;
 use super::types::{Declared, to_sqlite};
-use super::{errors, open, text};
+use super::{errors, open, referring, text};
 use crate::{Column, Error, ErrorKind, Executed, Result, Row, TransactionOptions, TransactionState};
 use dbkeep_sql::Value;
 use rusqlite::{Batch, Connection, fallible_iterator::FallibleIterator as _};
@@ -145,6 +145,13 @@ impl Session {
 
     /// Runs one statement to its end.
     fn run(&mut self, sql: &str, params: &[Value], take: &mut dyn TakeRows) -> Result<()> {
+        if referring::empties(sql) {
+            return referring::empty(self, sql, |session| session.run_as_it_is(sql, params, take));
+        }
+        self.run_as_it_is(sql, params, take)
+    }
+
+    fn run_as_it_is(&mut self, sql: &str, params: &[Value], take: &mut dyn TakeRows) -> Result<()> {
         self.end_read_only()?;
         check_text(sql)?;
         if text::is_empty(sql) {

@@ -56,7 +56,9 @@ pub struct Truncate {
 }
 
 /// Removes all rows of a table at once, faster than a delete, and begins to count its keys anew. MySQL and MariaDB end the open
-/// transaction by it, and refuse it, as PostgreSQL does, where other tables point to this one.
+/// transaction by it, and refuse it, as PostgreSQL does, where other tables point to this one; on SQLite, dbkeep's connections
+/// refuse it where rows of others do. As the text that it compiles to, run by another program, it is a DELETE there, and does
+/// to such rows what their foreign keys say.
 pub fn truncate(table: impl Into<Path>) -> Truncate {
     Truncate { table: table.into() }
 }
