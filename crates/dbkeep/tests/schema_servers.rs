@@ -53,6 +53,7 @@ macro_rules! on_each_engine {
 on_each_engine! {
     tables_are_made_changed_asked_about_and_dropped
     what_fails_halfway_is_undone_where_that_can_be
+    what_fails_halfway_says_what_is_done_and_what_is_not
     a_schema_changes_inside_of_a_transaction
     a_statement_that_wants_no_transaction_has_none
     a_plan_takes_no_effect
@@ -345,4 +346,57 @@ async fn a_table_that_others_point_to_is_neither_emptied_nor_dropped(db: &Databa
     db.schema().apply(&schema).await.unwrap();
     assert!(!db.schema().has_table("tags").await.unwrap());
     db.schema().drop_if_exists("tags").await.unwrap();
+}
+
+async fn what_fails_halfway_says_what_is_done_and_what_is_not(db: &Database) {
+    db.schema()
+        .create("users", |t| {
+            t.id();
+            t.string("email", 100);
+        })
+        .await
+        .unwrap();
+    db.table("users").insert_many(["email"], [["same@x".into()], ["same@x".into()]]).await.unwrap();
+    let mut changes = Schema::new();
+    changes.create("one", |t| {
+        t.id();
+    });
+    changes
+        .table("users", |t| {
+            t.integer("age").nullable();
+        })
+        .table("users", |t| {
+            t.unique("email");
+        })
+        .table("users", |t| {
+            t.integer("height").nullable();
+        });
+    let error = db.schema().apply(&changes).await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::UniqueViolation));
+    let told = error.to_string();
+    if db.server().capabilities.transactional_ddl {
+        assert!(told.starts_with("nothing was changed: "), "{told}");
+        assert!(!db.schema().has_table("one").await.unwrap());
+        assert!(!db.schema().has_column("users", "age").await.unwrap());
+        return;
+    }
+    let (made, rest) = told.split_once("; not tried: ").unwrap();
+    assert!(made.starts_with("2 of 4 changes were made, and stay: CREATE TABLE `one` ("), "{told}");
+    assert!(made.contains("; ALTER TABLE `users` ") && made.contains("`age`"), "{told}");
+    let (untried, failed) = rest.split_once("; failed: ").unwrap();
+    assert!(untried.contains("`height`") && !untried.contains("`age`"), "{told}");
+    assert!(failed.contains("`users_email_unique`") && failed.contains(": duplicate entry '…' for key"), "{told}");
+    assert!(error.hint().unwrap().contains("make only the changes that are missing"), "{error:?}");
+    assert!(db.schema().has_column("users", "age").await.unwrap());
+    assert!(!db.schema().has_column("users", "height").await.unwrap());
+    // What this engine cannot spell is known before the first of several runs.
+    let mut changes = Schema::new();
+    changes.create("two", |t| {
+        t.id();
+    });
+    changes.table("users", |t| {
+        t.string("", 10);
+    });
+    assert!(db.schema().apply(&changes).await.is_err());
+    assert!(!db.schema().has_table("two").await.unwrap());
 }

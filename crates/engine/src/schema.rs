@@ -32,8 +32,8 @@ impl Connection {
 /// Changes the schema on a connection, or asks about it.
 ///
 /// A call is one transaction where the engine can roll schema changes back, and a savepoint inside of an open one: all of it
-/// takes effect or nothing. Elsewhere statements take effect one by one, and an error leaves those before it done. A single
-/// statement runs as it is, so that what wants no transaction around it has none.
+/// takes effect or nothing. Elsewhere statements take effect one by one, and an error leaves those before it done and says which
+/// they are. A single statement runs as it is, so that what wants no transaction around it has none.
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
@@ -195,11 +195,12 @@ async fn apply(
     let caller = connection.taken_caller().unwrap_or(caller);
     connection.ready().await?;
     if !connection.server().capabilities.transactional_ddl {
+        // All of them before the first runs: what cannot be spelled leaves nothing done.
+        let mut statements = Vec::new();
         for operation in operations {
-            let statements = connection.plan_schema(operation).await?;
-            run(connection, &statements, caller).await?;
+            statements.extend(connection.plan_schema(operation).await?);
         }
-        return Ok(());
+        return run_one_by_one(connection, &statements, caller).await;
     }
     let Some(guard) = connection.schema_guard(operations).await? else {
         if let [operation] = operations
@@ -266,9 +267,12 @@ async fn changed(
         Some(sql) => connection.on_behalf_of(caller).query(sql, &[]).await?,
         None => Vec::new(),
     };
-    for operation in operations {
-        let statements = connection.plan_schema(operation).await?;
-        run(connection, &statements, caller).await?;
+    for (at, operation) in operations.iter().enumerate() {
+        let statements = match connection.plan_schema(operation).await {
+            Err(error) if at > 0 => return Err(undone(error)),
+            planned => planned?,
+        };
+        run(connection, &statements, caller).await.map_err(undone)?;
     }
     let Some(sql) = problems else { return Ok(()) };
     let after = connection.on_behalf_of(caller).query(sql, &[]).await?;
@@ -291,7 +295,7 @@ async fn changed(
     let count: i64 = new.iter().map(|(_, count)| count).sum();
     Err(Error::new(
         ErrorKind::ForeignKeyViolation,
-        format!("the changes were undone: {count} keys would point nowhere, the first is {}", place.join(", ")),
+        format!("nothing was changed: {count} keys would point nowhere, the first is {}", place.join(", ")),
     )
     .with_hint("correct the rows before the change, or leave the foreign key out"))
 }
@@ -301,6 +305,47 @@ async fn run(connection: &mut Connection, statements: &[Ddl], caller: &'static L
         connection.on_behalf_of(caller).execute(&ddl.sql, &[]).await?;
     }
     Ok(())
+}
+
+fn undone(error: Error) -> Error {
+    error.context("nothing was changed")
+}
+
+/// Runs statements that nobody can roll back. An error says what of them is done.
+async fn run_one_by_one(
+    connection: &mut Connection,
+    statements: &[Ddl],
+    caller: &'static Location<'static>,
+) -> Result<()> {
+    for at in 0..statements.len() {
+        if let Err(error) = run(connection, &statements[at..=at], caller).await {
+            return Err(half_way(error, statements, at));
+        }
+    }
+    Ok(())
+}
+
+fn half_way(error: Error, statements: &[Ddl], at: usize) -> Error {
+    if statements.len() == 1 {
+        return error;
+    }
+    let texts = |statements: &[Ddl]| statements.iter().map(|ddl| ddl.sql.as_str()).collect::<Vec<_>>().join("; ");
+    let made = match at {
+        0 => format!("none of {} changes was made", statements.len()),
+        1 => format!("1 of {} changes was made, and stays: {}", statements.len(), texts(&statements[..at])),
+        _ => format!("{at} of {} changes were made, and stay: {}", statements.len(), texts(&statements[..at])),
+    };
+    let untried = match &statements[at + 1..] {
+        [] => String::new(),
+        rest => format!("; not tried: {}", texts(rest)),
+    };
+    // Without an answer nobody knows.
+    let failed = if error.is_connection_lost() { "without an answer" } else { "failed" };
+    let error = error.context(format_args!("{made}{untried}; {failed}: {}", texts(&statements[at..=at])));
+    if at == 0 || error.hint().is_some() {
+        return error;
+    }
+    error.with_hint("this engine commits every schema change at once: correct the cause, then make only the changes that are missing")
 }
 
 impl Connection {
