@@ -567,3 +567,120 @@ async fn a_decimal_compares_as_a_number_however_its_column_came_about() {
     c.reset().await.unwrap();
     assert_eq!(dump(&mut c, "SELECT n FROM t INDEXED BY t_old_index WHERE old = 9.5").await, "[Int(1)]\n");
 }
+
+#[tokio::test]
+async fn a_type_that_would_make_other_values_of_what_is_there_is_refused_and_says_where() {
+    let mut c = open(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, fee TEXT, n REAL);
+         INSERT INTO t VALUES (3, '7', 0.5), (4, '1.50', 1), (9, '99999999999999999999', 2);
+         CREATE TABLE keyed (a TEXT, b INT, fee TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID; INSERT INTO keyed VALUES ('it''s', 2, '1e3');",
+    )
+    .await;
+    let before = (definitions(&mut c).await, dump(&mut c, "SELECT * FROM t").await);
+    let error = c
+        .schema()
+        .table("t", |t| {
+            t.integer("fee").nullable().change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidValue);
+    assert_eq!(
+        error.to_string(),
+        "the column fee of t does not become INTEGER: 2 rows hold what would be another value there, one of them with rowid 4"
+    );
+    let error = c
+        .schema()
+        .table("keyed", |t| {
+            t.double("fee").nullable().change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the column fee of keyed does not become REAL: 1 row holds what would be another value there, one of them with a, b \
+         'it''s', 2"
+    );
+    assert_eq!((definitions(&mut c).await, dump(&mut c, "SELECT * FROM t").await), before);
+    assert!(keys_are_on(&mut c).await);
+    // What stays what it is may change its type, one way and back.
+    c.execute("UPDATE t SET fee = '8' WHERE id > 3", &[]).await.unwrap();
+    c.schema()
+        .table("t", |t| {
+            t.integer("fee").change();
+            t.decimal("n", 8, 2).change();
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        dump(&mut c, "SELECT fee, typeof(n), CAST(n AS TEXT) FROM t").await,
+        "[Int(7), Text(\"text\"), Text(\"0.5\")]\n[Int(8), Text(\"text\"), Text(\"1.0\")]\n[Int(8), Text(\"text\"), Text(\"2.0\")]\n"
+    );
+}
+
+/// Every value under every type: what is let through is the same afterwards, and what is refused would not have been.
+#[tokio::test]
+async fn exactly_what_a_type_would_change_is_refused() {
+    let values = [
+        "1",
+        "-7",
+        "9007199254740993",
+        "9223372036854775807",
+        "0.5",
+        "5.0",
+        "0.1 + 0.2",
+        "1e20",
+        "9e999",
+        "''",
+        "' 5'",
+        "'5 '",
+        "'5'",
+        "'05'",
+        "'+5'",
+        "'-0'",
+        "'5.0'",
+        "'1.50'",
+        "'2.5'",
+        "'1e3'",
+        "'0x10'",
+        "'abc'",
+        "'5a'",
+        "'Inf'",
+        "x'3135'",
+        "'9223372036854775808'",
+        "'99999999999999999999'",
+        "'9007199254740993.0'",
+        "'1.0e+20'",
+        "'.5'",
+        "'5.'",
+        "'1,5'",
+    ];
+    let froms =
+        ["", "TEXT", "DECIMAL TEXT(8, 2) COLLATE \"decimal\"", "TEXT COLLATE NOCASE", "NUMERIC", "REAL", "INTEGER"];
+    let mut refused = 0;
+    for from in froms {
+        for value in values {
+            for to in ["INTEGER", "NUMERIC", "REAL", "TEXT", "BLOB", "DATE"] {
+                let mut c = open(&format!(
+                    "CREATE TABLE t (v {from}); INSERT INTO t VALUES ({value});
+                     CREATE TABLE u (v {to}); INSERT INTO u SELECT v FROM t;"
+                ))
+                .await;
+                // The same text; or two numbers that are equal; or a whole number, written with a fraction.
+                let same = "SELECT CAST(t.v AS TEXT) COLLATE BINARY = CAST(u.v AS TEXT) AND (typeof(t.v) <> 'real' OR CAST(u.v AS REAL) = t.v) \
+                            OR typeof(t.v) IN ('integer', 'real') AND typeof(u.v) IN ('integer', 'real') AND +t.v = +u.v \
+                            OR typeof(u.v) = 'real' AND t.v || '.0' = CAST(u.v AS TEXT) COLLATE BINARY FROM t, u";
+                let same = dump(&mut c, same).await == "[Int(1)]\n";
+                let outcome = c
+                    .schema()
+                    .table("t", |t| {
+                        t.raw_column("v", to).nullable().change();
+                    })
+                    .await;
+                assert_eq!(outcome.is_ok(), same, "{value} in {from:?} becomes {to}: {outcome:?}");
+                refused += usize::from(!same);
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}

@@ -18,6 +18,7 @@ mod probe;
 mod rebuild;
 mod redefine;
 mod referring;
+mod rewritten;
 mod session;
 mod snapshot;
 mod sound;

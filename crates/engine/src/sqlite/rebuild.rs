@@ -8,9 +8,9 @@
 use super::SqliteDialect;
 use super::definition::tokens;
 use super::redefine::{Redefine, missing};
-use super::referring;
 use super::session::Session;
 use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
+use super::{referring, rewritten};
 use crate::schema::unspeakable;
 use crate::{Error, ErrorKind, Guard, Result};
 use dbkeep_sql::{
@@ -224,6 +224,8 @@ impl<'a> Plan<'a> {
         if in_transaction && foreign_keys_are_on(session)? {
             there.refuse_if_referenced(session)?;
         }
+        // Before the rows are copied rather than afterwards, in the transaction in which they are.
+        rewritten::refuse(session, &there.name, &there.table, &new)?;
         Ok(self.rebuilt(there, &new))
     }
 
