@@ -58,6 +58,7 @@ on_each_engine! {
     a_statement_that_wants_no_transaction_has_none
     a_plan_takes_no_effect
     what_one_migration_makes_another_takes_away_on_every_engine
+    a_column_that_pointed_somewhere_goes_with_its_index
     decimals_are_compared_and_ordered_as_numbers
     a_table_that_others_point_to_is_neither_emptied_nor_dropped
 }
@@ -399,4 +400,41 @@ async fn what_fails_halfway_says_what_is_done_and_what_is_not(db: &Database) {
     });
     assert!(db.schema().apply(&changes).await.is_err());
     assert!(!db.schema().has_table("two").await.unwrap());
+}
+
+async fn a_column_that_pointed_somewhere_goes_with_its_index(db: &Database) {
+    db.schema()
+        .create("users", |t| {
+            t.id();
+        })
+        .await
+        .unwrap();
+    for at_once in [true, false] {
+        db.schema()
+            .create("posts", |t| {
+                t.id();
+                t.foreign_id("user_id").nullable().constrained("users");
+                t.integer("rank").nullable().unique();
+            })
+            .await
+            .unwrap();
+        if at_once {
+            db.schema()
+                .table("posts", |t| {
+                    t.drop_foreign(["user_id"]);
+                    t.drop_column("user_id");
+                    t.drop_column("rank");
+                })
+                .await
+                .unwrap();
+        } else {
+            db.schema().table("posts", |t| t.drop_foreign(["user_id"])).await.unwrap();
+            db.schema().table("posts", |t| t.drop_column("user_id")).await.unwrap();
+            db.schema().table("posts", |t| t.drop_column("rank")).await.unwrap();
+        }
+        let names: Vec<String> =
+            db.schema().columns("posts").await.unwrap().into_iter().map(|column| column.name).collect();
+        assert_eq!(names, ["id"]);
+        db.schema().drop("posts").await.unwrap();
+    }
 }

@@ -684,3 +684,47 @@ async fn exactly_what_a_type_would_change_is_refused() {
     }
     assert!(refused > 100, "{refused}");
 }
+
+#[tokio::test]
+async fn a_column_goes_with_the_indexes_of_it_alone() {
+    let mut c = open(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY);
+         CREATE TABLE t (a INT, b INT, \"it's\" INT, user_id INT, d INT, e INT,
+           CONSTRAINT t_user_id_foreign FOREIGN KEY (user_id) REFERENCES users(id));
+         CREATE INDEX by_a ON t (a DESC) WHERE a > 0; CREATE UNIQUE INDEX once ON t (a); CREATE INDEX both ON t (b, d);
+         CREATE INDEX \"odd \"\" one\" ON t (\"it's\"); CREATE INDEX t_user_id_index ON t (user_id); CREATE INDEX of_e ON t (e);
+         CREATE INDEX sums ON t (abs(d)); INSERT INTO t VALUES (1, 2, 3, NULL, 5, 6);",
+    )
+    .await;
+    let plan = c.schema().plan(&AlterTable::new("t", |t| t.drop_column("A")).into()).await.unwrap();
+    let plan: Vec<&str> = plan.iter().map(|ddl| ddl.sql.as_str()).collect();
+    assert_eq!(plan, ["DROP INDEX \"by_a\"", "DROP INDEX \"once\"", "ALTER TABLE \"t\" DROP COLUMN \"A\""]);
+    let before = definitions(&mut c).await;
+    for column in ["b", "d", "user_id"] {
+        let error = c.schema().table("t", |t| t.drop_column(column)).await.unwrap_err();
+        assert!(error.to_string().contains(" after drop column: "), "{error}");
+        assert!(error.hint().unwrap().contains("drop that first, with drop_index, drop_foreign"), "{error:?}");
+    }
+    assert_eq!(definitions(&mut c).await, before);
+    c.schema()
+        .table(("main", "t"), |t| {
+            t.drop_column("a");
+            t.rename_column("it's", "c");
+            t.drop_column("c");
+            t.drop_index("of_e");
+            t.drop_column("e");
+        })
+        .await
+        .unwrap();
+    c.schema()
+        .table("t", |t| {
+            t.drop_foreign(["user_id"]);
+            t.drop_column("user_id");
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        definitions(&mut c).await,
+        "CREATE INDEX both ON t (b, d);\nCREATE INDEX sums ON t (abs(d));\nCREATE TABLE \"t\" (b INT, d INT);\nCREATE TABLE users (id INTEGER PRIMARY KEY);\n"
+    );
+}

@@ -188,9 +188,15 @@ fn by_message(message: &str) -> (ErrorKind, Option<&'static str>) {
     } else {
         ErrorKind::Statement
     };
-    let hint = message
-        .contains("should this be a string literal in single-quotes?")
-        .then_some("text stands in single quotes; double quotes are for names");
+    let hint = match () {
+        () if message.contains("should this be a string literal in single-quotes?") => {
+            Some("text stands in single quotes; double quotes are for names")
+        }
+        () if message.contains(" after drop column: ") => Some(
+            "what is named there speaks of the column: drop that first, with drop_index, drop_foreign or drop_check",
+        ),
+        () => None,
+    };
     (kind, hint)
 }
 

@@ -10,6 +10,7 @@ mod ddl;
 mod decimal;
 mod definition;
 pub(crate) mod dialect;
+mod drop_column;
 mod errors;
 mod lock;
 mod open;

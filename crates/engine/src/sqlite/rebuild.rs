@@ -10,7 +10,7 @@ use super::definition::tokens;
 use super::redefine::{Redefine, missing};
 use super::session::Session;
 use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
-use super::{referring, rewritten};
+use super::{drop_column, referring, rewritten};
 use crate::schema::unspeakable;
 use crate::{Error, ErrorKind, Guard, Result};
 use dbkeep_sql::{
@@ -22,8 +22,12 @@ const SOURCE: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
 /// The statements of a change, for the database as it is.
 pub(super) fn plan(session: &mut Session, dialect: SqliteDialect, operation: &SchemaOperation) -> Result<Vec<Ddl>> {
     match operation {
-        SchemaOperation::AlterTable(alter) if needs_connection(dialect, alter) => {
-            Plan::of(dialect, alter)?.write(session)
+        SchemaOperation::AlterTable(alter) => {
+            let alter = drop_column::with_indexes(session, alter)?;
+            if needs_connection(dialect, &alter) {
+                return Plan::of(dialect, &alter)?.write(session);
+            }
+            SchemaOperation::from(alter.into_owned()).compile(&dialect).map_err(unspeakable)
         }
         SchemaOperation::DropTable(drop) => {
             let statements = operation.compile(&dialect).map_err(unspeakable)?;
