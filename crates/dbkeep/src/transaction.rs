@@ -69,7 +69,9 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// What `body` returns, and what commit says. After a lost connection during a commit it is unknown whether it took
+    /// What `body` returns, and what commit says. A statement that ends the transaction, be it COMMIT as text or a schema
+    /// change or TRUNCATE on MySQL and MariaDB, which commit before those, leaves it over: every later statement in it and
+    /// its commit fail, and say what had ended it. After a lost connection during a commit it is unknown whether it took
     /// place; that is never tried again.
     ///
     /// # Cancellation
@@ -118,9 +120,15 @@ impl Database {
                     }
                     Err(error) => {
                         transaction.on_behalf_of(caller);
-                        // The first failure wins; a rollback that fails, too, is made up for before the next use.
+                        // The first failure wins; a rollback that fails, too, is made up for before the next use, unless a
+                        // statement had ended the transaction: then a part of it stays, and the body's error tells nothing
+                        // of that.
                         if let Err(trouble) = transaction.rollback().await {
-                            tracing::debug!(%trouble, "rolling back after an error failed, too");
+                            if trouble.is_connection_lost() {
+                                tracing::debug!(%trouble, "rolling back after an error failed, too");
+                            } else {
+                                tracing::warn!(%trouble, %caller, "a transaction that failed was not rolled back");
+                            }
                         }
                         Err(error)
                     }

@@ -31,6 +31,8 @@ on_every_engine! {
     a_transaction_runs_in_a_spawned_task
     options_hold_for_the_transaction_and_no_longer
     a_transaction_left_open_as_text_is_gone_with_the_lease
+    a_transaction_that_a_statement_ended_takes_no_more_statements
+    a_schema_change_in_a_transaction_is_undone_with_it_or_ends_it
     a_caught_error_does_not_make_a_failed_transaction_commit
     interrupted_transactions_never_mix_with_the_next_borrowers_work
 }
@@ -195,20 +197,107 @@ async fn a_transaction_left_open_as_text_is_gone_with_the_lease(target: &Target)
     drop(lease);
     assert_eq!(names(&db).await, [""; 0]);
     assert_eq!(db.pool().stats().resets, 1);
-    // Ended as text inside: where only COMMIT can have done it, nobody claims to have committed.
+}
+
+async fn a_transaction_that_a_statement_ended_takes_no_more_statements(target: &Target) {
+    let db = target.open_with_users().await;
     let outcome = db
         .transaction(async |tx| {
-            add(tx, "Bob").await?;
+            add(tx, "Ada").await?;
             tx.script("ROLLBACK").await?;
+            add(tx, "Bob").await
+        })
+        .await;
+    let error = outcome.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not run: its transaction was ended by ROLLBACK; what was done in it before is undone"
+    );
+    assert_eq!(error.hint(), Some("use either BEGIN and COMMIT as statements or transaction(), not both"));
+    let outcome = db
+        .transaction(async |tx| {
+            add(tx, "Cyd").await?;
+            tx.execute("COMMIT", &[]).await?;
+            add(tx, "Dan").await.unwrap_err();
             Ok::<_, Error>(())
         })
         .await;
-    if db.server().capabilities.transactional_ddl {
-        let error = outcome.unwrap_err();
-        assert_eq!(error.to_string(), "a statement had ended the transaction before it was committed");
-        assert_eq!(error.hint(), Some("use either BEGIN and COMMIT as statements or transaction(), not both"));
+    assert_eq!(
+        outcome.unwrap_err().to_string(),
+        "nothing is left to commit: the transaction was ended before, by COMMIT; what was done in it before is committed"
+    );
+    assert_eq!(names(&db).await, ["Cyd"]);
+    // From inside a savepoint, too; and one that stands in its place is not taken for it.
+    let outcome = db
+        .transaction(async |tx| {
+            add(tx, "Eve").await?;
+            let mut inner = tx.transaction().await?;
+            inner.script("COMMIT; BEGIN").await?;
+            add(&mut inner, "Fay").await.unwrap_err();
+            inner.commit().await.unwrap_err();
+            add(tx, "Gus").await
+        })
+        .await;
+    assert!(outcome.unwrap_err().to_string().starts_with("not run: its transaction was ended by COMMIT; "));
+    assert_eq!(names(&db).await, ["Cyd", "Eve"]);
+    db.transaction(async |tx| add(tx, "Hal").await).await.unwrap();
+    assert_eq!(names(&db).await, ["Cyd", "Eve", "Hal"]);
+}
+
+/// MySQL and MariaDB commit before a schema change; the others do it in the transaction.
+async fn a_schema_change_in_a_transaction_is_undone_with_it_or_ends_it(target: &Target) {
+    let db = target.open_with_users().await;
+    let commits_first = !db.server().capabilities.transactional_ddl;
+    let outcome = db
+        .transaction(async |tx| {
+            add(tx, "Ada").await?;
+            tx.schema()
+                .create("notes", |table| {
+                    table.id();
+                    table.string("text", 100).index();
+                })
+                .await?;
+            add(tx, "Bob").await?;
+            Err::<(), _>(Error::settings("on purpose"))
+        })
+        .await;
+    let error = outcome.unwrap_err();
+    let made = db.schema().has_table("notes").await.unwrap();
+    if !commits_first {
+        assert_eq!(error.to_string(), "on purpose");
+        assert!(!made);
+        assert_eq!(names(&db).await, [""; 0]);
+        return;
     }
-    assert_eq!(names(&db).await, [""; 0]);
+    assert_eq!(
+        error.to_string(),
+        "not run: its transaction was ended by CREATE TABLE `notes` …; what was done in it before is committed"
+    );
+    assert_eq!(
+        error.hint(),
+        Some(
+            "this server commits before schema changes, TRUNCATE and the like: run them before the transaction or after it"
+        )
+    );
+    assert!(made, "the change itself is whole");
+    assert_eq!(names(&db).await, ["Ada"]);
+    for ending in ["TRUNCATE TABLE notes", "CREATE TABLE notes (a INT)", "BEGIN", "LOCK TABLES users WRITE"] {
+        let outcome = db
+            .transaction(async |tx| {
+                add(tx, ending).await?;
+                let _ = tx.script(ending).await;
+                add(tx, "never").await.unwrap_err();
+                Ok::<_, Error>(())
+            })
+            .await;
+        let said = outcome.unwrap_err().to_string();
+        assert!(
+            said.contains("ended before, by ") && said.ends_with("; what was done in it before is committed"),
+            "{said}"
+        );
+        assert!(names(&db).await.contains(&ending.to_owned()), "{ending}");
+    }
+    assert!(!names(&db).await.contains(&"never".to_owned()));
 }
 
 async fn a_caught_error_does_not_make_a_failed_transaction_commit(target: &Target) {

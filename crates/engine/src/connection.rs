@@ -111,7 +111,7 @@ impl Connection {
         async move {
             self.ready().await?;
             let watch = watch.started(sql);
-            self.standing.in_flight = true;
+            self.sends(sql);
             let outcome = self.driver.execute(sql, params).await;
             watch.ended(&outcome, |executed| executed.rows_affected);
             self.landed(outcome)
@@ -128,7 +128,7 @@ impl Connection {
         async move {
             self.ready().await?;
             let watch = watch.started(sql);
-            self.standing.in_flight = true;
+            self.sends(sql);
             let outcome = self.driver.query(sql, params).await;
             watch.ended(&outcome, |rows| rows.len() as u64);
             self.landed(outcome)
@@ -150,7 +150,7 @@ impl Connection {
         async move {
             self.ready().await?;
             let watch = watch.started(sql);
-            self.standing.in_flight = true;
+            self.sends(sql);
             let outcome = self.driver.query(sql, params).await;
             match &outcome {
                 // What cannot write fails with this kind before it has done anything at all.
@@ -208,7 +208,7 @@ impl Connection {
         async move {
             self.ready().await?;
             let watch = watch.started(sql);
-            self.standing.in_flight = true;
+            self.sends(sql);
             let Self { driver, standing, .. } = self;
             match driver.stream(sql, params).await {
                 Ok(stream) => Ok(stream.on(standing, watch.into_owned())),
@@ -234,7 +234,7 @@ impl Connection {
         async move {
             self.ready().await?;
             let watch = watch.started(sql);
-            self.standing.in_flight = true;
+            self.sends(sql);
             let outcome = self.driver.script(sql).await;
             watch.ended(&outcome, |()| 0);
             self.landed(outcome)

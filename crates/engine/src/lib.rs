@@ -33,6 +33,7 @@ mod connection;
 mod connection_url;
 mod decode;
 mod driver;
+mod ending;
 mod engine;
 mod error;
 mod observer;

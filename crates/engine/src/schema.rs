@@ -200,7 +200,9 @@ async fn apply(
         for operation in operations {
             statements.extend(connection.plan_schema(operation).await?);
         }
-        return run_one_by_one(connection, &statements, caller).await;
+        // In a transaction the first of them ends it, and a change is not to stop there, half done.
+        let together = Together::begin(connection);
+        return run_one_by_one(together.0, &statements, caller).await;
     }
     let Some(guard) = connection.schema_guard(operations).await? else {
         if let [operation] = operations
@@ -218,6 +220,22 @@ async fn apply(
     let restored = guarded.connection.on_behalf_of(caller).script(guard.after).await;
     guarded.done = restored.is_ok();
     outcome.and(restored)
+}
+
+/// A connection whose next statements count as one for the transaction they are in.
+struct Together<'c>(&'c mut Connection);
+
+impl<'c> Together<'c> {
+    fn begin(connection: &'c mut Connection) -> Self {
+        connection.standing.together = true;
+        Self(connection)
+    }
+}
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        self.0.standing.together = false;
+    }
 }
 
 /// A connection whose session is to be put back, also when this is dropped halfway.

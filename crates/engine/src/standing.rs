@@ -1,5 +1,6 @@
 //! Where a connection stands, and how it finds back: after dropped futures, dropped transactions and failed statements.
 
+use crate::ending::{Ending, Fate};
 use crate::watch::Watcher;
 use crate::{Connection, Error, ErrorKind, Result, TransactionState};
 use std::time::Instant;
@@ -17,8 +18,13 @@ pub(crate) struct Standing {
     pub(crate) abandoned: Option<u32>,
     /// The server rolled the open transaction back after an error; its statements must not go on outside of it.
     pub(crate) undone: bool,
-    /// A statement ended the open transaction: COMMIT as text, or a schema change on servers that commit before it.
-    pub(crate) ended: bool,
+    /// What ended the open transaction: COMMIT as text, or a schema change on servers that commit before it. Its further
+    /// statements must not go on outside of it.
+    pub(crate) ended: Option<Ending>,
+    /// What the statement under way, or the last one, may do to the open transaction.
+    pub(crate) ending: Option<Ending>,
+    /// Several statements that count as one are under way: the first may end the transaction, and the rest is to follow.
+    pub(crate) together: bool,
     /// An error of the open transaction said that running it again may help.
     pub(crate) retry_may_help: bool,
     pub(crate) broken: bool,
@@ -31,6 +37,13 @@ pub(crate) struct Standing {
 impl Standing {
     /// Takes note of an error.
     pub(crate) fn failed(&mut self, error: &Error) {
+        // What failed does not do to the transaction what its text says, but for what the server commits before it begins.
+        // After a deadlock the server has rolled back, whatever it was.
+        if error.is_retryable() || error.is_timeout() {
+            self.ending = None;
+        }
+        self.ending =
+            self.ending.take().filter(|ending| ending.implicit || ending.among_others || ending.fate == Fate::Unclear);
         if !error.is_connection_lost() {
             self.answered = Some(Instant::now());
         }
@@ -51,7 +64,27 @@ impl Connection {
             )
             .with_hint("end it and run the whole transaction again"));
         }
-        Ok(())
+        if self.standing.ended.is_none() && self.is_transaction_gone() {
+            // A stream, which tells of its end when nobody listens.
+            self.standing.ended = Some(self.standing.ending.take().unwrap_or_else(Ending::unknown));
+        }
+        match &self.standing.ended {
+            Some(ending) if !self.standing.together => Err(Error::new(
+                ErrorKind::Statement,
+                format!("not run: its transaction was ended by {}; {}", ending.statement, ending.told()),
+            )
+            .with_hint(ending.hint())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of what is about to be sent.
+    pub(crate) fn sends(&mut self, sql: &str) {
+        if self.standing.depth > 0 {
+            let commits_first = !self.server().capabilities.transactional_ddl;
+            self.standing.ending = Ending::of(sql, || self.driver.dialect().lexicon(), commits_first);
+        }
+        self.standing.in_flight = true;
     }
 
     /// Takes note of an answer.
@@ -63,11 +96,14 @@ impl Connection {
                 self.standing.failed(error);
                 self.look_again();
             }
-            // A statement that succeeds and leaves no transaction behind has ended it, which is its own affair: some
-            // servers commit before a schema change.
             Ok(_) => {
                 self.standing.answered = Some(Instant::now());
-                self.standing.ended |= self.is_transaction_gone() && !self.standing.undone;
+                let ending = self.standing.ending.take();
+                let begins_another = ending.as_ref().is_some_and(|ending| ending.begins_another);
+                let gone = self.is_transaction_gone() || self.standing.depth > 0 && begins_another;
+                if gone && !self.standing.undone && self.standing.ended.is_none() {
+                    self.standing.ended = Some(ending.unwrap_or_else(Ending::unknown));
+                }
             }
         }
         outcome
@@ -97,7 +133,11 @@ impl Connection {
 
     /// After an error or an interruption: does the transaction still stand?
     fn look_again(&mut self) {
-        self.standing.undone |= self.is_transaction_gone() && !self.standing.ended;
+        let ending = self.standing.ending.take();
+        if self.is_transaction_gone() && !self.standing.undone && self.standing.ended.is_none() {
+            self.standing.undone = ending.is_none();
+            self.standing.ended = ending;
+        }
         self.standing.shaken = false;
     }
 
@@ -109,12 +149,13 @@ impl Connection {
     async fn unwind(&mut self, level: u32) -> Result<()> {
         // Until it is done, a dropped future leaves it to be done again: rolling back twice does no harm.
         self.standing.abandoned = Some(level);
-        let open = self.driver.transaction_state() != TransactionState::Idle;
+        let open =
+            self.driver.transaction_state() != TransactionState::Idle && (level <= 1 || self.standing.ended.is_none());
         if level <= 1 {
             if open {
                 self.run("ROLLBACK").await?;
             }
-            (self.standing.undone, self.standing.ended) = (false, false);
+            (self.standing.undone, self.standing.ended) = (false, None);
         } else if open {
             let name = savepoint(level);
             if let Err(error) = self.run(&format!("ROLLBACK TO SAVEPOINT {name}")).await {
@@ -156,10 +197,16 @@ impl Connection {
                 false => Ok(()),
             };
         }
-        if self.driver.transaction_state() == TransactionState::Idle {
-            self.standing.depth = below;
-            self.standing.ended = below > 0;
-            return self.left_early(commit);
+        if self.standing.ended.is_some() || self.driver.transaction_state() == TransactionState::Idle {
+            let ending = self.standing.ended.clone().unwrap_or_else(Ending::unknown);
+            if level == 1 {
+                // Nor may what a statement began in its place be taken for it.
+                self.unwind(level).await?;
+            } else {
+                self.standing.depth = below;
+                self.standing.ended = Some(ending.clone());
+            }
+            return Err(left_early(&ending, commit));
         }
         if !commit {
             let sql =
@@ -184,28 +231,6 @@ impl Connection {
         watch.ended(&outcome, |()| 0);
         outcome?;
         self.standing.depth = below;
-        self.standing.ended = false;
-        Ok(())
-    }
-
-    /// What to say at the end of a transaction that a statement ended before.
-    fn left_early(&self, commit: bool) -> Result<()> {
-        if !commit {
-            return Err(Error::new(
-                ErrorKind::Statement,
-                "nothing is left to roll back: a statement ended the transaction",
-            )
-            .with_hint("some servers commit before every schema change"));
-        }
-        // Where a schema change commits, everything before it is committed and everything after it, too: as was wanted.
-        // Elsewhere only COMMIT or ROLLBACK as text can have done it, and nobody knows which.
-        if self.server().capabilities.transactional_ddl {
-            return Err(Error::new(
-                ErrorKind::Statement,
-                "a statement had ended the transaction before it was committed",
-            )
-            .with_hint("use either BEGIN and COMMIT as statements or transaction(), not both"));
-        }
         Ok(())
     }
 
@@ -233,6 +258,17 @@ impl Connection {
 
 pub(crate) fn savepoint(level: u32) -> String {
     format!("dbkeep_{level}")
+}
+
+/// What to say at the end of a transaction that a statement ended before.
+fn left_early(ending: &Ending, commit: bool) -> Error {
+    let what = if commit { "nothing is left to commit" } else { "nothing is left to roll back" };
+    let Ending { statement, .. } = ending;
+    Error::new(
+        ErrorKind::Statement,
+        format!("{what}: the transaction was ended before, by {statement}; {}", ending.told()),
+    )
+    .with_hint(ending.hint())
 }
 
 fn given_up() -> Error {

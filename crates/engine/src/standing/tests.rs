@@ -32,6 +32,9 @@ impl Server {
         let nothing_open = || Error::new(ErrorKind::Statement, "no transaction is open");
         match sql.split_once(' ').unwrap_or((sql, "")) {
             ("BEGIN", _) => self.open = Some(Open::default()),
+            ("COMMIT", "AND CHAIN") => {
+                self.committed.extend(self.open.replace(Open::default()).ok_or_else(nothing_open)?.writes);
+            }
             ("COMMIT", _) => self.committed.extend(self.open.take().ok_or_else(nothing_open)?.writes),
             ("ROLLBACK", "") => {
                 self.open.take().ok_or_else(nothing_open)?;
@@ -68,7 +71,12 @@ impl Server {
                 return Err(Error::new(ErrorKind::Statement, "failed"));
             }
             // A schema change of a server that commits before it.
-            ("ALTER", _) => self.committed.extend(self.open.take().map(|open| open.writes).unwrap_or_default()),
+            ("ALTER", how) => {
+                self.committed.extend(self.open.take().map(|open| open.writes).unwrap_or_default());
+                if how == "badly" {
+                    return Err(Error::new(ErrorKind::NotFound, "no such table"));
+                }
+            }
             ("WRITE", what) if self.failed => {
                 return Err(Error::new(ErrorKind::Statement, format!("{what}: the transaction has failed")));
             }
@@ -404,34 +412,69 @@ fn a_failed_transaction_is_never_said_to_be_committed() {
 }
 
 #[test]
-fn a_transaction_that_a_statement_ended_is_said_to_be() {
-    // A server that commits before a schema change: everything is committed, as was wanted.
+fn a_transaction_that_a_statement_ended_is_said_to_be_and_takes_no_more_statements() {
+    const COMMITTED: &str = "ended by ALTER; what was done in it before is committed";
+    // A server that commits before a schema change.
     let (mut connection, server) = connected(false);
     finish(async {
         let mut transaction = connection.transaction().await.unwrap();
         write(&mut transaction, "a").await.unwrap();
         transaction.execute("ALTER", &[]).await.unwrap();
-        // An error after that undoes nothing.
-        transaction.execute("FAIL", &[]).await.unwrap_err();
-        write(&mut transaction, "b").await.unwrap();
-        transaction.commit().await.unwrap();
+        let error = write(&mut transaction, "b").await.unwrap_err();
+        assert_eq!(error.to_string(), format!("not run: its transaction was {COMMITTED}"));
+        let error = transaction.commit().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "nothing is left to commit: the transaction was ended before, by ALTER; what was done in it before is committed"
+        );
         let mut transaction = connection.transaction().await.unwrap();
         transaction.execute("ALTER", &[]).await.unwrap();
         let error = transaction.rollback().await.unwrap_err();
-        assert_eq!(error.to_string(), "nothing is left to roll back: a statement ended the transaction");
+        assert!(
+            error.to_string().starts_with("nothing is left to roll back: the transaction was ended before, by ALTER")
+        );
+        // Of one inside another, both are over; and a stream ends them no less.
+        let mut outer = connection.transaction().await.unwrap();
+        let mut inner = outer.transaction().await.unwrap();
+        write(&mut inner, "c").await.unwrap();
+        while inner.stream("ALTER", &[]).await.unwrap().next().await.is_some() {}
+        let error = write(&mut inner, "d").await.unwrap_err();
+        assert_eq!(error.to_string(), format!("not run: its transaction was {COMMITTED}"));
+        inner.commit().await.unwrap_err();
+        let error = write(&mut outer, "e").await.unwrap_err();
+        assert_eq!(error.to_string(), format!("not run: its transaction was {COMMITTED}"));
+        drop(outer);
+        write(&mut connection, "f").await.unwrap();
+        // What fails after its commit has committed all the same.
+        let mut transaction = connection.transaction().await.unwrap();
+        write(&mut transaction, "g").await.unwrap();
+        transaction.execute("ALTER badly", &[]).await.unwrap_err();
+        let error = transaction.rollback().await.unwrap_err();
+        assert!(error.to_string().contains("ended before, by ALTER badly; what was done in it before is committed"));
     });
-    assert_eq!(committed(&server), ["a", "b"]);
-    // Elsewhere it was COMMIT or ROLLBACK as text, and a commit would claim too much.
-    let (mut connection, _) = connected(true);
+    assert_eq!(committed(&server), ["a", "c", "f", "g"]);
+    let (mut connection, server) = connected(true);
     finish(async {
         let mut transaction = connection.transaction().await.unwrap();
+        write(&mut transaction, "a").await.unwrap();
         transaction.script("ROLLBACK").await.unwrap();
-        let error = transaction.commit().await.unwrap_err();
-        assert_eq!(error.to_string(), "a statement had ended the transaction before it was committed");
+        let error = write(&mut transaction, "b").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not run: its transaction was ended by ROLLBACK; what was done in it before is undone"
+        );
+        transaction.commit().await.unwrap_err();
+        // Another one in its place is not taken for it.
+        let mut transaction = connection.transaction().await.unwrap();
+        write(&mut transaction, "c").await.unwrap();
+        transaction.script("COMMIT AND CHAIN").await.unwrap();
+        write(&mut transaction, "d").await.unwrap_err();
+        transaction.commit().await.unwrap_err();
         let mut transaction = connection.transaction().await.unwrap();
         transaction.reset().await.unwrap();
         let error = transaction.commit().await.unwrap_err();
         assert_eq!(error.to_string(), "the transaction ended when the connection was reset");
         write(&mut connection, "z").await.unwrap();
     });
+    assert_eq!(committed(&server), ["c", "z"]);
 }
