@@ -44,7 +44,7 @@ impl Ending {
         // The first decides what becomes of the transaction; what stands after it is none of that any more.
         let mut found = texts.iter().filter_map(|text| one(text, commits_first));
         let first = found.next()?;
-        let begins_another = found.last().unwrap_or_else(|| first.clone()).begins_another || begins(texts.last());
+        let begins_another = found.next_back().unwrap_or_else(|| first.clone()).begins_another || begins(texts.last());
         Some(Self { begins_another, among_others: texts.len() > 1, ..first })
     }
 
@@ -151,7 +151,7 @@ fn one(sql: &str, commits_first: bool) -> Option<Ending> {
     if is(first, &implicit) { ending(Fate::Committed, true, false) } else { None }
 }
 
-fn chains<'s>(words: &mut dyn Iterator<Item = &'s str>) -> bool {
+fn chains(words: &mut dyn Iterator<Item = &str>) -> bool {
     let words: Vec<&str> = words.collect();
     words.windows(2).any(|pair| is(pair[0], &["AND"]) && is(pair[1], &["CHAIN"]))
 }

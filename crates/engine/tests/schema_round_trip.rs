@@ -55,6 +55,19 @@ on_each_engine! {
     hostile_texts_come_back_or_are_refused
 }
 
+/// Where plain quotes have no say over what a backslash means, nor have they here.
+#[tokio::test]
+async fn hostile_texts_come_back_where_strings_do_not_conform_to_the_standard() {
+    let Some(server) = server(Kind::Postgres) else { return };
+    let database = server.fresh_database();
+    database.sql(&format!("ALTER DATABASE {} SET standard_conforming_strings = off", database.name()));
+    let mut connection = connect(&database.url().parse::<ConnectOptions>().unwrap()).await.unwrap();
+    let off = connection.query_one("SHOW standard_conforming_strings", &[]).await.unwrap();
+    assert_eq!(off.get::<String>(0).unwrap(), "off");
+    hostile_texts_come_back_or_are_refused(&mut connection).await;
+    connection.close().await.unwrap();
+}
+
 /// The lines of all statements, in an order of their own: catalogs sort what programs write in any order.
 fn lines(table: &str, blueprint: Blueprint, dialect: &dyn Dialect) -> Vec<String> {
     let create = CreateTable::new(table, |t| *t = blueprint);
@@ -345,6 +358,15 @@ async fn hostile_texts_come_back_or_are_refused(c: &mut Connection) {
     ];
     let mut refused = Vec::new();
     for text in texts {
+        let echo = select().column(val(text)).column(val(text.as_bytes().to_vec()));
+        match echo.to_raw_sql(&*c.dialect()) {
+            Ok(sql) if !text.contains('\0') => {
+                let row = c.query_one(&sql, &[]).await.unwrap();
+                assert_eq!(row.get::<String>(0).unwrap(), text, "{sql}");
+                assert_eq!(row.values()[1], Value::Bytes(text.as_bytes().to_vec()), "{sql}");
+            }
+            _ => assert!(text.contains('\0') || text.contains('?'), "{text:?}"),
+        }
         let blueprint = described(|t| {
             t.integer("id").primary();
             t.string("value", 100).default(text);

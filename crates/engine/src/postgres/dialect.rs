@@ -1,5 +1,6 @@
 //! How PostgreSQL spells SQL.
 
+use super::session::literal;
 use dbkeep_sql::{
     Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, JsonNode, JsonPath, JsonQuestion, JsonStep,
     Lexicon, Path, Placeholder, SchemaDialect, Search, SearchMode, SqlWriter, Unsupported, Value, json_of,
@@ -70,16 +71,33 @@ impl Dialect for PostgresDialect {
         }
     }
 
+    // What a backslash in plain quotes means is up to the session, of one in E'…' it is not:
+    // https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE.
     // https://www.postgresql.org/docs/current/datatype-binary.html, https://www.postgresql.org/docs/current/datatype-datetime.html
     fn write_literal(&self, out: &mut String, value: &Value) {
         let _ = match value {
             Value::Bytes(bytes) => {
-                out.push_str("'\\x");
+                out.push_str("E'\\\\x");
                 let digits = bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"));
                 digits.and_then(|()| write!(out, "'::bytea"))
             }
             Value::Timestamp(time) => write!(out, "TIMESTAMPTZ '{time}+00'"),
             Value::Uuid(uuid) => write!(out, "'{uuid}'::uuid"),
+            Value::Text(text) | Value::Json(text) if text.contains('\\') => {
+                out.push_str(&literal(text));
+                Ok(())
+            }
+            Value::Array(elements) => {
+                out.push_str("ARRAY[");
+                for (at, element) in elements.iter().enumerate() {
+                    if at > 0 {
+                        out.push_str(", ");
+                    }
+                    self.write_literal(out, element);
+                }
+                out.push(']');
+                Ok(())
+            }
             value => {
                 Ansi.write_literal(out, value);
                 Ok(())

@@ -11,13 +11,29 @@ macro_rules! wanted {
     };
 }
 
+/// A text as the server writes expressions, its literals as the standard has them: with `standard_conforming_strings` off, the
+/// server doubles their backslashes.
+macro_rules! conforming {
+    ($sql:literal) => {
+        concat!(
+            "CASE pg_catalog.current_setting('standard_conforming_strings') WHEN 'off' THEN pg_catalog.replace(",
+            $sql,
+            ", pg_catalog.repeat(pg_catalog.chr(92), 2), pg_catalog.chr(92)) ELSE ",
+            $sql,
+            " END"
+        )
+    };
+}
+
 pub(super) const RELATIONS: &str = concat!(
     "
 SELECT c.oid AS id, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relispartition AS is_partition,
   CASE WHEN $3::boolean THEN c.reltuples::double precision END AS estimated_rows,
   CASE WHEN $3::boolean AND c.relkind <> 'v' THEN pg_catalog.pg_total_relation_size(c.oid) END AS size_bytes,
   pg_catalog.obj_description(c.oid, 'pg_class') AS comment,
-  CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
+  CASE WHEN c.relkind IN ('v', 'm') THEN ",
+    conforming!("pg_catalog.pg_get_viewdef(c.oid)"),
+    " END AS definition,
   nullif(pg_catalog.concat_ws(' ',
     CASE WHEN c.relpersistence = 'u' THEN 'UNLOGGED' END,
     'PARTITION BY ' || CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END,
@@ -34,7 +50,9 @@ ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
 pub(super) const COLUMNS: &str = concat!(
     "
 SELECT a.attrelid AS relation, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
-  NOT a.attnotnull AS nullable, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression, a.attgenerated AS generated,
+  NOT a.attnotnull AS nullable, ",
+    conforming!("pg_catalog.pg_get_expr(d.adbin, d.adrelid)"),
+    " AS expression, a.attgenerated AS generated,
   a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') LIKE 'nextval(%' AS auto_increment,
   CASE WHEN a.attcollation <> t.typcollation THEN l.collname END AS collation,
   pg_catalog.col_description(a.attrelid, a.attnum) AS comment
@@ -53,8 +71,12 @@ ORDER BY a.attrelid, a.attnum"
 pub(super) const INDEXES: &str = concat!(
     "
 SELECT x.indrelid AS relation, i.relname AS name, x.indisunique AS is_unique, x.indisprimary AS is_primary,
-  m.amname AS method, pg_catalog.pg_get_expr(x.indpred, x.indrelid) AS predicate,
-  a.attname AS \"column\", pg_catalog.pg_get_indexdef(x.indexrelid, k.at, true) AS expression,
+  m.amname AS method, ",
+    conforming!("pg_catalog.pg_get_expr(x.indpred, x.indrelid)"),
+    " AS predicate,
+  a.attname AS \"column\", ",
+    conforming!("pg_catalog.pg_get_indexdef(x.indexrelid, k.at, true)"),
+    " AS expression,
   coalesce(pg_catalog.pg_index_column_has_property(x.indexrelid, k.at, 'desc'), false) AS descending
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
@@ -72,7 +94,9 @@ ORDER BY x.indrelid, i.relname COLLATE \"C\", k.at"
 pub(super) const CONSTRAINTS: &str = concat!(
     "
 SELECT o.conrelid AS relation, o.conname AS name, o.contype AS kind,
-  pg_catalog.pg_get_expr(o.conbin, o.conrelid) AS expression,
+  ",
+    conforming!("pg_catalog.pg_get_expr(o.conbin, o.conrelid)"),
+    " AS expression,
   (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.at) FROM pg_catalog.unnest(o.conkey) WITH ORDINALITY k(number, at)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = k.number) AS columns,
   fn.nspname AS referenced_schema, f.relname AS referenced_table,
@@ -93,7 +117,9 @@ ORDER BY o.conrelid, o.conname COLLATE \"C\""
 pub(super) const TRIGGERS: &str = concat!(
     "
 SELECT n.nspname AS schema, t.tgname AS name, c.relname AS table, t.tgtype::bigint AS kind,
-  pg_catalog.pg_get_triggerdef(t.oid) AS definition
+  ",
+    conforming!("pg_catalog.pg_get_triggerdef(t.oid)"),
+    " AS definition
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
