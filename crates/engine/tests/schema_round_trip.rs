@@ -3,7 +3,7 @@
 #![cfg(all(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::unwrap_used)]
 
-use dbkeep_engine::{CatalogOptions, ConnectOptions, Connection, TableBlueprint, connect};
+use dbkeep_engine::{CatalogOptions, ConnectOptions, Connection, ErrorKind, TableBlueprint, connect};
 use dbkeep_sql::*;
 use dbkeep_testkit::{Kind, server};
 
@@ -66,6 +66,22 @@ async fn hostile_texts_come_back_where_strings_do_not_conform_to_the_standard() 
     assert_eq!(off.get::<String>(0).unwrap(), "off");
     hostile_texts_come_back_or_are_refused(&mut connection).await;
     connection.close().await.unwrap();
+}
+
+/// What is written here needs no double quotes that mean a text; where backslashes would mean themselves, nothing is written.
+#[tokio::test]
+async fn modes_of_a_session_change_no_text_or_are_refused() {
+    for kind in [Kind::Mariadb, Kind::Mysql] {
+        let Some(server) = server(kind) else { continue };
+        let database = server.fresh_database();
+        let with = |mode: &str| format!("{}?sql_mode={mode}", database.url()).parse::<ConnectOptions>().unwrap();
+        let error = connect(&with("STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Options, "{error}");
+        let mut connection = connect(&with("STRICT_ALL_TABLES,ANSI")).await.unwrap();
+        hostile_texts_come_back_or_are_refused(&mut connection).await;
+        expressions_come_back_as_the_engine_writes_them(&mut connection).await;
+        connection.close().await.unwrap();
+    }
 }
 
 /// The lines of all statements, in an order of their own: catalogs sort what programs write in any order.

@@ -62,6 +62,14 @@ impl Session {
         plain("collation", collation.as_deref().unwrap_or("c"), "_")?;
         let modes = wanted.sql_mode.as_deref().unwrap_or(STRICT);
         plain("sql_mode", modes, "_, ")?;
+        if modes.split(',').any(|mode| mode.trim().eq_ignore_ascii_case("NO_BACKSLASH_ESCAPES")) {
+            return Err(Error::new(
+                ErrorKind::Options,
+                "sql_mode=NO_BACKSLASH_ESCAPES cannot be used: texts in schema changes and scripts are written and read with \
+                 backslashes that escape, and would be stored with twice as many",
+            )
+            .with_hint("leave it out: parameters take a backslash as it is under any mode"));
+        }
         let time_zone = wanted.time_zone.clone().unwrap_or_else(|| "+00:00".to_owned());
         plain("time_zone", &time_zone, "_/+-:")?;
         Ok(Self {
@@ -196,6 +204,13 @@ mod tests {
             let error = session(&format!("mysql://localhost/shop?{parameter}")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Options, "{parameter}");
         }
+    }
+
+    #[test]
+    fn a_mode_that_changes_what_texts_mean_is_refused() {
+        let error = session("mysql://localhost/shop?sql_mode=STRICT_ALL_TABLES,%20no_backslash_escapes").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Options);
+        assert!(error.to_string().starts_with("sql_mode=NO_BACKSLASH_ESCAPES cannot be used"));
     }
 
     #[test]
