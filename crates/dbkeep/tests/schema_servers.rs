@@ -448,3 +448,30 @@ async fn a_column_that_pointed_somewhere_goes_with_its_index(db: &Database) {
         db.schema().drop("posts").await.unwrap();
     }
 }
+
+/// A UUID in capitals is read as the text it is, so that it goes back as that, and the page behind it begins there.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_is_lost_behind_a_uuid_in_capitals() {
+    let story = async |db: &Database| {
+        db.schema()
+            .create("files", |t| {
+                t.uuid("key").primary();
+            })
+            .await
+            .unwrap();
+        for digit in ["A", "B", "C", "a", "b", "c"] {
+            let key = format!("{0}7E55044-10B1-426F-9247-BB680E5FE0C{0}", digit);
+            let key = if digit < "a" { key } else { key.to_lowercase() };
+            db.table("files").insert(values! { "key" => key }).await.unwrap();
+        }
+        let mut chunks = db.table("files").chunk_by_id("key", 2);
+        let mut seen = 0;
+        while let Some(rows) = chunks.next().await.unwrap() {
+            seen += rows.len();
+        }
+        assert_eq!(seen, 6);
+        let first: Value = db.table("files").order_by("key").first().await.unwrap().unwrap().get("key").unwrap();
+        assert!(matches!(first, Value::Text(_)), "{first:?}");
+    };
+    on(None, story).await;
+}

@@ -728,3 +728,59 @@ async fn a_column_goes_with_the_indexes_of_it_alone() {
         "CREATE INDEX both ON t (b, d);\nCREATE INDEX sums ON t (abs(d));\nCREATE TABLE \"t\" (b INT, d INT);\nCREATE TABLE users (id INTEGER PRIMARY KEY);\n"
     );
 }
+
+#[tokio::test]
+async fn errors_of_a_table_built_anew_name_the_table_that_was_asked_for() {
+    let mut c = open("CREATE TABLE t (a INT, b TEXT, c INT); INSERT INTO t VALUES (1, 'x', NULL), (1, 'y', 2)").await;
+    let error = c.schema().table("t", |t| t.primary("a")).await.unwrap_err();
+    assert_eq!(error.to_string(), "nothing was changed: UNIQUE constraint failed: t.a (1555)");
+    assert_eq!(error.constraint(), Some("t.a"));
+    let error = c
+        .schema()
+        .table("t", |t| {
+            t.text("c").change();
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "nothing was changed: NOT NULL constraint failed: t.c (1299)");
+    // A table that really has such a name keeps it.
+    c.script("CREATE TABLE t_rebuilt (a INT NOT NULL)").await.unwrap();
+    let error = c.execute("INSERT INTO \"t_rebuilt\" VALUES (NULL)", &[]).await.unwrap_err();
+    assert_eq!(error.constraint(), Some("t_rebuilt.a"));
+}
+
+#[tokio::test]
+async fn a_default_that_sqlite_would_keep_as_something_else_is_refused() {
+    let mut c = open("CREATE TABLE t (a INT)").await;
+    let defaults: [(Value, &str); 3] = [
+        (u64::MAX.into(), "SQLite does not know a number above 9223372036854775807 as a default"),
+        (f64::NAN.into(), "SQLite does not know NaN as a default"),
+        (f32::NAN.into(), "SQLite does not know NaN as a default"),
+    ];
+    for (default, told) in defaults {
+        let (added, set) = (default.clone(), default);
+        let error = c
+            .schema()
+            .table("t", |t| {
+                t.double("b").default(val(added));
+            })
+            .await
+            .unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unsupported, told));
+        let error = c.schema().table("t", |t| t.set_default("a", val(set))).await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unsupported, told));
+    }
+    c.schema()
+        .table("t", |t| {
+            t.double("most").default(f64::INFINITY);
+            t.double("least").default(f64::NEG_INFINITY);
+            t.big_integer("n").default(i64::MAX as u64);
+        })
+        .await
+        .unwrap();
+    c.execute("INSERT INTO t (a) VALUES (1)", &[]).await.unwrap();
+    assert_eq!(
+        dump(&mut c, "SELECT most, least, n FROM t").await,
+        "[Double(inf), Double(-inf), Int(9223372036854775807)]\n"
+    );
+}

@@ -64,6 +64,25 @@ impl SchemaDialect for SqliteDialect {
         out.sql("INTEGER PRIMARY KEY");
     }
 
+    // https://www.sqlite.org/datatype3.html: what no parameter may be, no literal is either.
+    fn write_default(&self, out: &mut SqlWriter<'_>, column: &ColumnDef, default: &Expr) {
+        match default.as_value() {
+            Some(Value::UInt(number)) if i64::try_from(*number).is_err() => out.lacks(
+                "a number above 9223372036854775807 as a default",
+                None,
+                "write it as a text or as a decimal, in a column of these",
+            ),
+            Some(Value::Double(number)) if number.is_nan() => {
+                out.lacks("NaN as a default", None, "take NULL: default(Value::Null) of a nullable column");
+            }
+            Some(Value::Float(number)) if number.is_nan() => {
+                out.lacks("NaN as a default", None, "take NULL: default(Value::Null) of a nullable column");
+            }
+            _ => {}
+        }
+        dbkeep_sql::StandardSchema.write_default(out, column, default);
+    }
+
     // https://www.sqlite.org/gencol.html
     fn write_generated(&self, out: &mut SqlWriter<'_>, generation: &Generation) {
         if self.version() < (3, 31, 0) {

@@ -429,6 +429,9 @@ impl Dialect for SqliteDialect {
     fn write_literal(&self, out: &mut String, value: &Value) {
         let _ = match value {
             Value::Bool(value) => write!(out, "{}", u8::from(*value)),
+            // https://www.sqlite.org/floatingpoint.html: in quotes, it would be a text.
+            Value::Double(number) if number.is_infinite() => out.write_str(infinite(*number > 0.0)),
+            Value::Float(number) if number.is_infinite() => out.write_str(infinite(*number > 0.0)),
             Value::Decimal(number) => write!(out, "'{number}'"),
             Value::Bit(bits) => write!(out, "'{bits}'"),
             Value::Date(date) => write!(out, "'{date}'"),
@@ -452,6 +455,11 @@ impl Dialect for SqliteDialect {
     fn ddl(&self) -> &dyn SchemaDialect {
         self
     }
+}
+
+/// More than the greatest number there is.
+fn infinite(positive: bool) -> &'static str {
+    if positive { "9e999" } else { "-9e999" }
 }
 
 /// Appends a path as a parameter.

@@ -75,16 +75,21 @@ pub(super) fn of(error: Sqlite) -> Error {
     }
 }
 
+/// What SQLite asks about a name in double quotes that it does not find.
+const LITERAL: &str = " - should this be a string literal in single-quotes?";
+
 fn by_code(code: ffi::Error, message: Option<String>) -> Error {
     let number = code.extended_code;
     let message = message.unwrap_or_else(|| ffi::code_to_str(number).to_owned());
     let (kind, hint) = kind(number, &message);
-    let mut error = Error::new(kind, lower_first(&message)).with_code(number.to_string());
+    // Whatever quoted the name took it for one.
+    let message = message.strip_suffix(LITERAL).unwrap_or(&message);
+    let mut error = Error::new(kind, lower_first(message)).with_code(number.to_string());
     if let Some(hint) = hint {
         error = error.with_hint(hint);
     }
     if number & 0xff == ffi::SQLITE_CONSTRAINT
-        && let Some(name) = constraint(&message)
+        && let Some(name) = constraint(message)
     {
         error = error.with_constraint(name);
     }
@@ -189,8 +194,8 @@ fn by_message(message: &str) -> (ErrorKind, Option<&'static str>) {
         ErrorKind::Statement
     };
     let hint = match () {
-        () if message.contains("should this be a string literal in single-quotes?") => {
-            Some("text stands in single quotes; double quotes are for names")
+        () if message.ends_with(LITERAL) => {
+            Some("is the name spelled as the table has it? a text, if that was meant, stands in single quotes")
         }
         () if message.contains(" after drop column: ") => Some(
             "what is named there speaks of the column: drop that first, with drop_index, drop_foreign or drop_check",

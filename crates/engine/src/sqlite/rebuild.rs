@@ -8,7 +8,7 @@
 use super::SqliteDialect;
 use super::definition::tokens;
 use super::redefine::{Redefine, missing};
-use super::session::Session;
+use super::session::{Rebuilt, Session};
 use super::table_sql::{Clause, ClauseKind, ColumnSql, ItemKind, TableSql};
 use super::{drop_column, referring, rewritten};
 use crate::schema::unspeakable;
@@ -18,6 +18,9 @@ use dbkeep_sql::{
 };
 
 const SOURCE: &str = "https://www.sqlite.org/lang_altertable.html#otheralter";
+
+/// Which of the statements that build a table anew copies its rows.
+const COPY: usize = 1;
 
 /// The statements of a change, for the database as it is.
 pub(super) fn plan(session: &mut Session, dialect: SqliteDialect, operation: &SchemaOperation) -> Result<Vec<Ddl>> {
@@ -230,7 +233,13 @@ impl<'a> Plan<'a> {
         }
         // Before the rows are copied rather than afterwards, in the transaction in which they are.
         rewritten::refuse(session, &there.name, &there.table, &new)?;
-        Ok(self.rebuilt(there, &new))
+        let statements = self.rebuilt(there, &new);
+        session.rebuilt = statements.get(COPY).map(|ddl| Rebuilt {
+            copy: ddl.sql.clone(),
+            meanwhile: there.free_name.clone(),
+            name: there.name.clone(),
+        });
+        Ok(statements)
     }
 
     /// Where only NULL or not and checks of types differ, what ALTER TABLE does since 3.53.

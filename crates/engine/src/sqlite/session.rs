@@ -27,6 +27,17 @@ pub(super) struct Session {
     query_only: bool,
     /// A statement ran that may have changed more than data.
     altered: bool,
+    /// The table that was last planned to be built anew.
+    pub(super) rebuilt: Option<Rebuilt>,
+}
+
+/// A table that is built anew beside itself.
+pub(super) struct Rebuilt {
+    /// The statement that copies its rows.
+    pub(super) copy: String,
+    /// Its name meanwhile.
+    pub(super) meanwhile: String,
+    pub(super) name: String,
 }
 
 /// What takes the rows of a statement.
@@ -106,7 +117,18 @@ impl Session {
     pub(super) fn new(connection: Connection, control: Arc<Control>, file: Option<PathBuf>, read_only: bool) -> Self {
         let locks = Locks::new(file.as_deref());
         let identity = file.as_deref().and_then(open::identity);
-        Self { connection, control, file, identity, read_only, reader: false, locks, query_only: false, altered: false }
+        Self {
+            connection,
+            control,
+            file,
+            identity,
+            read_only,
+            reader: false,
+            locks,
+            query_only: false,
+            altered: false,
+            rebuilt: None,
+        }
     }
 
     /// As a session that reads beside a writer.
@@ -158,7 +180,7 @@ impl Session {
             return Err(Error::new(ErrorKind::Syntax, "the statement is empty"));
         }
         self.altered |= text::alters_session(sql);
-        let failed = |error| errors::of_statement(error, sql, &self.control);
+        let failed = |error| errors::of_statement(self.in_its_name(error, sql), sql, &self.control);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         self.refuse_writes(&statement)?;
         let wanted = statement.parameter_count();
@@ -186,6 +208,17 @@ impl Session {
             take.row(row)?;
         }
         Ok(())
+    }
+
+    /// Nobody has heard of the table into which rows are copied.
+    fn in_its_name(&self, error: rusqlite::Error, sql: &str) -> rusqlite::Error {
+        match (&self.rebuilt, error) {
+            (Some(rebuilt), rusqlite::Error::SqliteFailure(code, Some(message))) if rebuilt.copy == sql => {
+                let message = message.replace(&rebuilt.meanwhile, &rebuilt.name);
+                rusqlite::Error::SqliteFailure(code, Some(message))
+            }
+            (_, error) => error,
+        }
     }
 
     pub(super) fn script(&mut self, sql: &str) -> Result<()> {

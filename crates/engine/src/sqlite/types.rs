@@ -160,7 +160,11 @@ impl Declared {
                 exact::<DateTime>(utc).map(Value::Timestamp)
             }
             Self::Json => serde_json::from_str::<serde::de::IgnoredAny>(text).ok().map(|_| Value::Json(text.into())),
-            Self::Uuid => Uuid::parse_str(text).ok().filter(|_| text.len() == 36).map(Value::Uuid),
+            // One in capitals would go back as another text, and compare as one.
+            Self::Uuid => Uuid::parse_str(text)
+                .ok()
+                .filter(|uuid| uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text)
+                .map(Value::Uuid),
             Self::Bit => Bits::parse(text).map(Value::Bit),
         }
     }
@@ -229,6 +233,15 @@ mod tests {
         assert_eq!(read("BOOLEAN", ValueRef::Integer(1)), Value::Bool(true));
         assert_eq!(read("BOOLEAN", ValueRef::Integer(2)), Value::Int(2));
         assert_eq!(read("UUID", ValueRef::Blob(&[7; 16])), Value::Uuid(Uuid::from_bytes([7; 16])));
+        let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        assert_eq!(read("UUID TEXT", text(uuid)), Value::Uuid(Uuid::parse_str(uuid).unwrap()));
+        for odd in [
+            "67E55044-10B1-426F-9247-BB680E5FE0C8",
+            "67e5504410b1426f9247bb680e5fe0c8",
+            "{67e55044-10b1-426f-9247-bb680e5fe0c8}",
+        ] {
+            assert_eq!(read("UUID TEXT", text(odd)), Value::Text(odd.into()));
+        }
         assert_eq!(read("TEXT", ValueRef::Text(&[0xff])), Value::Bytes(vec![0xff]));
     }
 
