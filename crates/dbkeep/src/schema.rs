@@ -53,6 +53,11 @@ impl Database {
 /// # Errors
 /// What this engine cannot do is found before anything is sent, with a hint; all else is the server's own, or that no connection
 /// could be had.
+///
+/// # Cancellation
+/// Dropped, a call leaves nothing open behind it. On PostgreSQL and SQLite nothing of it is there then, or all of it when it came
+/// as far as its commit, which on SQLite it mostly does once it has begun; on MySQL and MariaDB the statements before stay. See
+/// [`SchemaEditor`](dbkeep_engine::SchemaEditor).
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseSchema<'d> {
     database: &'d Database,

@@ -59,7 +59,14 @@ impl Connection {
 /// own, with the statement's kind of error.
 ///
 /// # Cancellation
-/// Dropped, a call is rolled back before the connection's next use, where schema changes can be rolled back.
+/// Dropped, a call leaves nothing open behind it. What is there then depends on the engine:
+///
+/// - PostgreSQL: nothing of it, rolled back before the connection's next use; all of it when the commit was on its way already.
+/// - SQLite: nothing of it, or all of it. Statements run on the thread that polls the call where that thread may wait, one after
+///   the other and without looking up: a limit of time around the call is then often noticed only after the commit.
+/// - MySQL, MariaDB: the statements before stay. The one that was running is stopped, unless it was done by then.
+///
+/// [`has_column`](SchemaEditor::has_column) and the like tell which.
 #[derive(Debug)]
 pub struct SchemaEditor<'c> {
     connection: &'c mut Connection,
