@@ -286,6 +286,73 @@ async fn parameters_that_do_not_fit_are_refused_by_number() {
     }
 }
 
+/// The server would do it without a word.
+#[tokio::test]
+async fn parameters_that_would_lose_a_part_are_refused_and_those_that_would_not_are_taken() {
+    let Some((mut connection, _database)) = open().await else { return };
+    let at = |hour, microsecond| DateTime::new(Date::new(2024, 2, 29), hour, 0, 0, microsecond);
+    for (ty, given, message) in [
+        ("date", Value::DateTime(at(12, 0)), "the date and time would lose its time of day as date"),
+        ("date", Value::Timestamp(at(0, 1)), "the timestamp would lose its time of day as date"),
+        ("date", Value::from("2024-02-29 12:00"), "the text would lose its time of day as date"),
+        ("date[]", Value::Array(vec![Value::DateTime(at(12, 0))]), "the array would lose its time of day as date[]"),
+        ("time", Value::DateTime(at(12, 0)), "the date and time would lose its date as time without time zone"),
+        ("timetz", Value::Timestamp(at(12, 0)), "the timestamp would lose its date as time with time zone"),
+        ("time", Value::from("2024-02-29 12:00"), "the text would lose its date as time without time zone"),
+        ("time", Value::from("12:00+02"), "the text would lose its time zone as time without time zone"),
+        (
+            "timestamp",
+            Value::from("2024-02-29T12:00:00+02:00"),
+            "the text would lose its time zone as timestamp without time zone",
+        ),
+        ("real", Value::Double(0.123_456_789), "the double has more digits than there are in real"),
+        ("real", Value::Int(16_777_217), "the integer has more digits than there are in real"),
+        ("float8", Value::Int((1 << 53) + 1), "the integer has more digits than there are in double precision"),
+        (
+            "float8",
+            Value::Decimal("0.1234567890123456789".parse().unwrap()),
+            "the decimal has more digits than there are in double precision",
+        ),
+        (
+            "money",
+            Value::Decimal("1.239".parse().unwrap()),
+            "the decimal has more decimal places than there are in money",
+        ),
+        ("\"char\"", Value::from("ab"), "the text is too long for \"char\""),
+        ("name", Value::from("n".repeat(64)), "the text is too long for name"),
+    ] {
+        let error = refused(&mut connection, &format!("SELECT ($1::{ty})::text"), &[given]).await;
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::InvalidValue, format!("parameter 1: {message}")));
+        assert!(error.hint().is_some(), "{message}");
+    }
+    for (ty, given, wanted) in [
+        ("date", Value::DateTime(at(0, 0)), "2024-02-29"),
+        ("date", Value::Timestamp(at(0, 0)), "2024-02-29"),
+        ("date", Value::from("2024-02-29 00:00:00+02"), "2024-02-29"),
+        ("timestamp", Value::Timestamp(at(12, 5)), "2024-02-29 12:00:00.000005"),
+        ("timestamp", Value::from("2024-02-29T12:00:00Z"), "2024-02-29 12:00:00"),
+        ("timestamptz", Value::DateTime(at(12, 0)), "2024-02-29 12:00:00+00"),
+        ("timetz", Value::from("12:00-05"), "12:00:00-05"),
+        ("real", Value::Double(0.1), "0.1"),
+        ("real", Value::Decimal("0.10".parse().unwrap()), "0.1"),
+        ("float8", Value::Decimal("1.50".parse().unwrap()), "1.5"),
+        ("float8", Value::Int(1 << 53), "9.007199254740992e+15"),
+        ("float8", Value::Double(f64::INFINITY), "Infinity"),
+    ] {
+        let sql = format!("SELECT ($1::{ty})::text");
+        assert_eq!(value(&mut connection, &sql, &[given]).await, Value::from(wanted), "{ty}");
+    }
+    // Stored and compared, and by the road of many rows.
+    connection.script("CREATE TABLE days (day DATE, ratio REAL)").await.unwrap();
+    let noon = Value::DateTime(at(12, 0));
+    for sql in ["INSERT INTO days (day) VALUES ($1)", "SELECT * FROM days WHERE day = $1"] {
+        refused(&mut connection, sql, std::slice::from_ref(&noon)).await;
+    }
+    let error = connection.bulk_insert("days", ["day"], [[noon]]).await.unwrap_err();
+    assert!(error.to_string().contains("would lose its time of day as date"), "{error}");
+    assert_eq!(value(&mut connection, "SELECT count(*) FROM days", &[]).await, Value::Int(0));
+}
+
 #[tokio::test]
 async fn types_that_cannot_be_read_are_refused_before_anything_runs() {
     let Some((mut connection, _database)) = open().await else { return };

@@ -3,7 +3,7 @@
 //! Where a value has exactly the type the server inferred, it goes in binary. Everything else goes as text, so that the
 //! server's own input function judges it: a text for an enum or a timestamp, a decimal, an array.
 
-use super::{EPOCH_DAYS, EPOCH_MICROS, text};
+use super::{EPOCH_DAYS, EPOCH_MICROS, loss, text};
 use crate::{Error, ErrorKind, Result};
 use bytes::BytesMut;
 use dbkeep_sql::Value;
@@ -35,7 +35,11 @@ impl Parameter {
 /// What to say of a value that cannot be of a type.
 pub(super) fn refused(value: &Value, why: &str, ty: &Type) -> Error {
     let message = format!("the {} {why} {}", value.type_name(), super::name::type_name(ty, -1));
-    Error::new(ErrorKind::InvalidValue, message)
+    let error = Error::new(ErrorKind::InvalidValue, message);
+    match loss::of(value, ty) {
+        Some(loss) => error.with_hint(loss.hint),
+        None => error,
+    }
 }
 
 /// The type behind domains.
@@ -56,6 +60,9 @@ pub(super) enum Fit {
 
 pub(super) fn binary(value: &Value, ty: &Type) -> Fit {
     let is_text = is_text(ty);
+    if let Some(loss) = loss::of(value, ty) {
+        return Fit::No(loss.why);
+    }
     match value {
         Value::Null => Fit::Null,
         Value::Bool(value) if *ty == Type::BOOL => Fit::Bytes(vec![u8::from(*value)]),

@@ -2,26 +2,23 @@
 //! <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2>
 
 use super::encode::{self, Fit};
-use super::text;
+use super::{loss, text};
 use crate::Result;
 use dbkeep_sql::Value;
 use std::io::Write as _;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-/// NAMEDATALEN: a longer name is refused as a parameter, and would be cut off here.
-const LONGEST_NAME: usize = 63;
-
 /// Appends a value for a column of this type, the one behind any domains.
 ///
 /// # Errors
 /// `InvalidValue` when the value cannot be of that type.
 pub(in crate::postgres) fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<()> {
+    if let Some(loss) = loss::of(value, ty) {
+        return Err(encode::refused(value, loss.why, ty));
+    }
     match value {
         Value::Null => out.extend_from_slice(b"\\N"),
-        Value::Text(text) if *ty == Type::NAME && text.len() > LONGEST_NAME => {
-            return Err(encode::refused(value, "is too long for", ty));
-        }
         Value::Text(text) | Value::Json(text) => escape(out, text.as_bytes()),
         // Writing to memory does not fail.
         Value::Int(number) if *ty == Type::INT8 => drop(write!(out, "{number}")),

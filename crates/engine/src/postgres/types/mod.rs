@@ -3,6 +3,7 @@
 pub(super) mod decode;
 pub(super) mod encode;
 pub(super) mod line;
+mod loss;
 pub(super) mod name;
 mod nested;
 pub(super) mod text;
