@@ -123,7 +123,7 @@ async fn errors_name_the_row_and_the_column() {
         ("a: b", Value::Int(1 << 40), r#"row 3, column "a: b": the integer is out of range for integer"#),
         ("small", Value::Int(40_000), r#"row 3, column "small": the integer is out of range for smallint"#),
         ("small", Value::Bytes(vec![1]), r#"row 3, column "small": the bytes cannot go into smallint"#),
-        ("small", Value::from("x"), r#"row 3, column "small": invalid input syntax for type smallint: "x""#),
+        ("small", Value::from("x"), r#"row 3, column "small": invalid input syntax for type smallint: "…""#),
         ("doc", Value::from("{"), r#"row 3, column "doc": invalid input syntax for type json"#),
         ("name", Value::from("long"), r#"row 3, column "name": value too long for type character varying(3)"#),
         ("name", Value::from("\0"), r#"row 3"#),

@@ -267,12 +267,8 @@ async fn parameters_that_do_not_fit_are_refused_by_number() {
         ("SELECT $1::text", params![vec![0u8]], "parameter 1: the bytes cannot go into text"),
         ("SELECT $1::text", vec![Value::Array(vec![])], "parameter 1: the array cannot go into text"),
         ("SELECT $1::integer", params![1, 2], "the statement takes 1 parameter, 2 were given"),
-        ("SELECT $1::integer", params![2.5], "invalid input syntax for type integer: \"2.5\" (22P02)"),
-        (
-            "SELECT $1::date",
-            params![Date::new(2023, 2, 29)],
-            "date/time field value out of range: \"2023-02-29\" (22008)",
-        ),
+        ("SELECT $1::integer", params![2.5], "invalid input syntax for type integer: \"…\" (22P02)"),
+        ("SELECT $1::date", params![Date::new(2023, 2, 29)], "date/time field value out of range: \"…\" (22008)"),
         (
             "SELECT $1::numeric(3,1)",
             params!["1000"],
@@ -284,6 +280,51 @@ async fn parameters_that_do_not_fit_are_refused_by_number() {
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::InvalidValue, message));
         assert_eq!(connection.transaction_state(), TransactionState::Idle);
     }
+}
+
+/// Neither in the text nor in what `{:?}` shows of it and of all that lies beneath.
+#[tokio::test]
+async fn errors_hold_no_value_of_a_row_or_a_parameter() {
+    let Some((mut connection, _database)) = open().await else { return };
+    connection
+        .script(
+            "CREATE TYPE mood AS ENUM ('sad');
+             CREATE TABLE held (id INTEGER PRIMARY KEY, email TEXT UNIQUE, size INTEGER CHECK (size < 10), tags INTEGER[]);
+             CREATE TABLE child (id INTEGER REFERENCES held);
+             CREATE VIEW small AS SELECT id, email FROM held WHERE email = 'small' WITH CHECK OPTION;
+             INSERT INTO held (id, email) VALUES (1, 's3cret')",
+        )
+        .await
+        .unwrap();
+    for (sql, given) in [
+        ("INSERT INTO held (id, email) VALUES (2, $1)", Value::from("s3cret")),
+        ("INSERT INTO held (id, email, size) VALUES (3, $1, 11)", Value::from("s3cret")),
+        ("INSERT INTO held (email, id) VALUES ($1, NULL)", Value::from("s3cret")),
+        ("INSERT INTO small (id, email) VALUES (4, $1)", Value::from("s3cret")),
+        ("INSERT INTO child VALUES ($1)", Value::Int(5_713_370)),
+        ("SELECT $1::bigint", Value::from("s3cret")),
+        ("SELECT $1::date", Value::from("s3cret")),
+        ("SELECT $1::mood", Value::from("s3\"cret")),
+        ("SELECT $1::jsonb", Value::Json("{\"a\": s3cret}".into())),
+        ("SELECT $1::integer[]", Value::from("{s3cret}")),
+        ("SELECT $1::uuid", Value::from("s3cret")),
+        ("SELECT $1::text::integer", Value::from("5713370000000")),
+        ("SELECT to_date($1::text, 'YYYY')", Value::from("s3cret")),
+        ("SELECT CAST($1::text AS xml)", Value::from("<s3cret>")),
+    ] {
+        let error = refused(&mut connection, sql, &[given]).await;
+        let mut told = format!("{error} {error:?} {error:#?} {:?}", error.hint());
+        let mut beneath = std::error::Error::source(&error);
+        while let Some(source) = beneath {
+            told.push_str(&format!(" {source} {source:?}"));
+            beneath = source.source();
+        }
+        for secret in ["s3", "cret", "571337"] {
+            assert!(!told.contains(secret), "{sql}: {told}");
+        }
+    }
+    let error = refused(&mut connection, "SELECT $1::bigint", &[Value::from("x")]).await;
+    assert_eq!(error.to_string(), "invalid input syntax for type bigint: \"…\" (22P02)");
 }
 
 /// The server would do it without a word.

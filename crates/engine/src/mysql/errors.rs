@@ -208,6 +208,12 @@ fn shown(error: &ServerError) -> String {
         1366 => cut("value: '", "' for column"),
         1292 => cut("value: '", "' for column").or_else(|| cut("value: '", "'")),
         1411 | 1525 => cut("value: '", "'"),
+        1300 => cut("string: '", "'"),
+        1367 => cut("'", "' value"),
+        1526 => cut("for value ", ""),
+        // The expression, with the values in it.
+        1690 => cut("in '", "'"),
+        1761 | 1762 => cut("record '", "' would"),
         _ => None,
     };
     lower_first(redacted.as_deref().unwrap_or(text))
@@ -278,6 +284,12 @@ mod tests {
         assert_eq!(error.constraint(), Some("PRIMARY"));
         let error = server(1366, "Incorrect integer value: 'secret' for column `a`.`t`.`n` at row 1");
         assert_eq!(error.message(), "incorrect integer value: '…' for column `a`.`t`.`n` at row 1");
+        let error = server(1690, "BIGINT UNSIGNED value is out of range in '(5713370 - `a`.`t`.`n`)'");
+        assert_eq!(error.message(), "BIGINT UNSIGNED value is out of range in '…'");
+        let error = server(1526, "Table has no partition for value 5713370");
+        assert_eq!(error.message(), "table has no partition for value …");
+        let error = server(1300, "Invalid utf8mb4 character string: '\\xE9s3cret'");
+        assert_eq!(error.message(), "invalid utf8mb4 character string: '…'");
         let error = server(1292, "Truncated incorrect DOUBLE value: 'secret'");
         assert_eq!(error.message(), "truncated incorrect DOUBLE value: '…'");
     }

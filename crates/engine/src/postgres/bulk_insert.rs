@@ -3,6 +3,7 @@
 
 use super::connection::PostgresConnection;
 use super::copy;
+use super::errors::Reported;
 use super::types::{encode, line};
 use crate::bulk_insert::Rows;
 use crate::{BulkTarget, ByteSource, Driver as _, Error, ErrorKind, Result, TransactionState};
@@ -10,7 +11,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dbkeep_sql::Value;
 use std::error::Error as _;
-use tokio_postgres::error::DbError;
 use tokio_postgres::types::Type;
 
 /// How much is written before it is sent.
@@ -105,7 +105,7 @@ async fn check(connection: &mut PostgresConnection, target: &BulkTarget) -> Resu
 
 /// Says at which row and column, where the server does: `COPY t, line 3, column n: "x"`. Each row is one line here.
 fn placed(error: Error, target: &BulkTarget) -> Error {
-    let Some(place) = error.source().and_then(|source| source.downcast_ref::<DbError>()).and_then(DbError::where_)
+    let Some(place) = error.source().and_then(|source| source.downcast_ref::<Reported>()).and_then(Reported::place)
     else {
         return error;
     };

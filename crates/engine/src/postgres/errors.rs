@@ -1,8 +1,8 @@
 //! What kind of error is it, in the words everyone above understands?
 
 use crate::{Error, ErrorKind};
-use std::error::Error as _;
-use std::io;
+use std::error::Error as StdError;
+use std::{fmt, io};
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 /// An error of a statement.
@@ -70,7 +70,7 @@ fn from_driver(error: tokio_postgres::Error) -> Error {
 pub(super) fn from_server(db: &DbError, connecting: bool) -> Error {
     let code = db.code().code();
     let kind = kind(code, db, connecting);
-    let mut error = Error::new(kind, message(db)).with_code(code).with_source(db.clone());
+    let mut error = Error::new(kind, message(db)).with_code(code).with_source(Reported(db.clone()));
     if let Some(hint) = db.hint().map(str::to_owned).or_else(|| hint(kind, code).map(str::to_owned)) {
         error = error.with_hint(hint);
     }
@@ -85,15 +85,82 @@ pub(super) fn from_server(db: &DbError, connecting: bool) -> Error {
     error
 }
 
-/// The message, and the detail where it says what the message does not.
-///
-/// The details of class 23 (integrity) hold the row's values, which may be secret: they stay in the source.
-fn message(db: &DbError) -> String {
-    match db.detail() {
-        Some(detail) if !db.code().code().starts_with("23") => {
-            format!("{} ({})", db.message(), detail.replace('\n', " "))
+/// What the server reported, for those who know what to look for in it. It holds values of rows and parameters, which may be
+/// secret: whoever shows it sees none of them.
+pub(super) struct Reported(DbError);
+
+impl Reported {
+    /// Where it happened, in the server's words.
+    pub(super) fn place(&self) -> Option<&str> {
+        self.0.where_()
+    }
+}
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server reported {} {}", self.0.severity(), self.0.code().code())
+    }
+}
+
+impl fmt::Debug for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Reported");
+        out.field("severity", &self.0.severity()).field("code", &self.0.code().code());
+        for (name, told) in [
+            ("schema", self.0.schema()),
+            ("table", self.0.table()),
+            ("column", self.0.column()),
+            ("datatype", self.0.datatype()),
+            ("constraint", self.0.constraint()),
+            ("routine", self.0.routine()),
+        ] {
+            if let Some(told) = told {
+                out.field(name, &told);
+            }
         }
-        _ => db.message().to_owned(),
+        out.finish_non_exhaustive()
+    }
+}
+
+impl StdError for Reported {}
+
+/// The message, and the detail where it says what the message does not, both without values of rows and parameters.
+fn message(db: &DbError) -> String {
+    let code = db.code().code();
+    let told = shown(code, db.message());
+    match db.detail() {
+        Some(detail) if shows_detail(code) => format!("{told} ({})", shown(code, &detail.replace('\n', " "))),
+        _ => told,
+    }
+}
+
+/// The details of class 23 (integrity) and of a view's condition hold the whole row, those of class 22 (data) the value.
+fn shows_detail(code: &str) -> bool {
+    match code {
+        // How many digits there may be; what of an array or a JSON text is wrong.
+        "22003" | "22P02" => true,
+        "44000" => false,
+        _ => !code.starts_with("22") && !code.starts_with("23"),
+    }
+}
+
+/// What class 22 puts into quotes, of whatever language, is the value, but for the names of encodings and settings.
+fn shown(code: &str, text: &str) -> String {
+    const QUOTES: [char; 7] = ['"', '«', '»', '„', '“', '”', '\u{300c}'];
+    let from = match code {
+        "22021" | "22P05" => None,
+        "22023" => text.find(": \"").map(|at| at + 2),
+        _ if code.starts_with("22") => text.find(QUOTES),
+        _ => None,
+    };
+    let to = text.char_indices().rev().find(|(_, c)| QUOTES.contains(c) || *c == '\u{300d}');
+    match (from, to) {
+        (Some(from), Some((to, last))) if from < to => {
+            format!("{}\"…\"{}", &text[..from], &text[to + last.len_utf8()..])
+        }
+        // One that is not closed.
+        (Some(from), _) => format!("{}\"…\"", &text[..from]),
+        _ => text.to_owned(),
     }
 }
 
