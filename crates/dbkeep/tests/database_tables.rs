@@ -35,6 +35,7 @@ on_every_engine! {
     a_stream_gives_all_rows_and_can_be_left
     rows_are_left_out_or_updated_by_their_key
     what_was_written_is_given_back_where_the_engine_can
+    a_row_whose_key_is_no_number_is_said_to_be_stored
     a_table_is_emptied_as_a_whole
     a_plan_is_told_in_words
     one_connection_has_the_same_face
@@ -286,6 +287,28 @@ async fn what_was_written_is_given_back_where_the_engine_can(target: &Target) {
         Err(error) => assert!(error.to_string().contains("does not know")),
     }
     assert!(db.table("users").delete_returning(["name"]).await.unwrap_err().to_string().contains("no condition"));
+}
+
+async fn a_row_whose_key_is_no_number_is_said_to_be_stored(target: &Target) {
+    let db = target.open_with_users().await;
+    let made = |t: &mut dbkeep::sql::Blueprint| {
+        t.uuid("id").primary();
+        t.integer("n");
+    };
+    db.schema().create("keyed", made).await.unwrap();
+    let key = Value::Uuid("67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap());
+    let error = db.table("keyed").insert_get_id([("id", key), ("n", 1.into())], "id").await.unwrap_err();
+    assert!(error.to_string().starts_with("the row is stored, but "), "{error}");
+    let returns = db.server().capabilities.insert_returning;
+    assert!(error.hint().unwrap().contains(if returns { "insert_returning" } else { "give the key yourself" }));
+    assert_eq!(db.table("keyed").count().await.unwrap(), 1);
+    if returns {
+        let row = [("id", Value::Int(-7)), ("name", "Ada".into())];
+        let error = db.table("users").insert_get_id(row, "id").await.unwrap_err();
+        assert_eq!(error.kind(), Some(ErrorKind::Decode));
+        assert!(error.to_string().starts_with("the row is stored, but "), "{error}");
+        assert_eq!(db.table("users").filter(col("id").eq(-7)).count().await.unwrap(), 1);
+    }
 }
 
 async fn a_table_is_emptied_as_a_whole(target: &Target) {

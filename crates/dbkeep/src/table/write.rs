@@ -134,7 +134,8 @@ impl<'d> TableQuery<'d> {
     /// Inserts one row and returns the number the server made for its key.
     ///
     /// # Errors
-    /// As [`insert`](TableQuery::insert); `Unsupported` where the engine made no key that it can tell.
+    /// As [`insert`](TableQuery::insert); `Unsupported` where the engine made no key that it can tell, `Decode` where the key is
+    /// no such number. The row is stored then, as the error says.
     #[track_caller]
     pub fn insert_get_id<C: Into<Name>>(
         &self,
@@ -153,11 +154,24 @@ impl<'d> TableQuery<'d> {
             let Compiled { sql, params } = compiled?;
             let mut held = held.await?;
             if returns {
-                return Ok(held.on_behalf_of(caller).query_one(&sql, &params).await?.get(0)?);
+                let row = held.on_behalf_of(caller).query_one(&sql, &params).await?;
+                // From here the row is stored, or is in the transaction around it.
+                return row.get(0).map_err(|error| {
+                    let error = error.context("the row is stored, but its key is no number that this can return");
+                    error
+                        .with_hint(
+                            "take insert_returning(…), which gives back a key of any type, or give the key yourself",
+                        )
+                        .into()
+                });
             }
             let done = held.on_behalf_of(caller).execute(&sql, &params).await?;
             done.last_insert_id.ok_or_else(|| {
-                dbkeep_engine::Error::new(ErrorKind::Unsupported, "the server made no key for this row").into()
+                let message = "the row is stored, but the server made no key for it that it could tell";
+                let error = dbkeep_engine::Error::new(ErrorKind::Unsupported, message);
+                error
+                    .with_hint("give the key yourself, and take insert(…); a number is made by AUTO_INCREMENT only")
+                    .into()
             })
         }
     }
