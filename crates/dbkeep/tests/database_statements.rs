@@ -8,6 +8,7 @@ mod database_targets;
 use database_targets::{Target, placed};
 use dbkeep::engine::Location;
 use dbkeep::{Database, ErrorKind, Role, Row, Settings, Value, col, params};
+use dbkeep_testkit::Kind;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ on_every_engine! {
     a_lease_streams_and_comes_back
     a_violated_constraint_is_named_by_kind
     what_cannot_be_built_sends_nothing
+    errors_say_what_to_do_next
 }
 
 async fn a_database_knows_what_it_is(target: &Target) {
@@ -345,4 +347,65 @@ async fn statements_run_on_a_runtime_of_one_thread_too() {
         assert_eq!(db.table("users").filter(col("points").gt(0)).pluck::<String>("name").await.unwrap().len(), 3);
     }
     db.close().await;
+}
+
+async fn errors_say_what_to_do_next(target: &Target) {
+    let db = with_three(target).await;
+    db.table("users").filter(col("id").eq(3)).update([("team", Value::Null)]).await.unwrap();
+    let nulls = db.table("users").select(["team"]).filter(col("team").is_null());
+    const NULL: &str = "column \"team\" is NULL; read it as Option<…>";
+    let row = nulls.first().await.unwrap().unwrap();
+    assert_eq!(row.get::<String>("team").unwrap_err().to_string(), NULL);
+    assert_eq!(nulls.get_as::<String>().await.unwrap_err().to_string(), NULL);
+    assert_eq!(nulls.pluck::<String>("team").await.unwrap_err().to_string(), NULL);
+    assert_eq!(nulls.value::<String>("team").await.unwrap_err().to_string(), NULL);
+    // An expression without a name is not repeated.
+    let long = "SELECT id, NULLIF(COALESCE(name, 'a name that is rather long'), name) FROM users";
+    let error = db.query_as::<(i64, String)>(long, &[]).await.unwrap_err().to_string();
+    let is_named = target.kind == Some(Kind::Postgres);
+    let column = if is_named { "column \"nullif\"" } else { "column number 1" };
+    assert_eq!(error, format!("{column} is NULL; read it as Option<…>"));
+
+    db.script("CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, FOREIGN KEY (user_id) REFERENCES users (id))")
+        .await
+        .unwrap();
+    let order = |user: i64| [("id", Value::Int(1)), ("user_id", Value::Int(user))];
+    let error = db.table("orders").insert(order(99)).await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::ForeignKeyViolation));
+    assert!(error.hint().unwrap().starts_with("the row it points to does not exist"), "{:?}", error.hint());
+    db.table("orders").insert(order(1)).await.unwrap();
+    let error = db.table("users").filter(col("id").eq(1)).delete().await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::ForeignKeyViolation));
+    assert!(error.hint().unwrap().contains("other rows still point to this one"), "{:?}", error.hint());
+
+    match target.kind {
+        Some(Kind::Mysql) => {
+            let error = db
+                .execute("UPDATE users SET points = 0 WHERE id IN (SELECT id FROM users WHERE points > 1)", [])
+                .await
+                .unwrap_err();
+            assert_eq!(error.engine().unwrap().code(), Some("1093"));
+            assert!(error.hint().unwrap().contains("put the query into one more"));
+        }
+        Some(Kind::Postgres) => {
+            for sql in
+                ["SELECT * FROM users WHERE id = ?", "SELECT id=? FROM users", "INSERT INTO users (name) VALUES (?)"]
+            {
+                let error = db.query(sql, params![1]).await.unwrap_err();
+                assert_eq!(
+                    error.hint(),
+                    Some("PostgreSQL's parameters are $1, $2 and so on; a ? is an operator there"),
+                    "{sql}: {error}"
+                );
+            }
+            db.execute("INSERT INTO users (id, name) VALUES (4, 'Dan')", []).await.unwrap();
+            let error = db.table("users").insert([("name", Value::from("Eve"))]).await.unwrap_err();
+            assert_eq!(error.kind(), Some(ErrorKind::UniqueViolation));
+            let hint = error.hint().unwrap();
+            let repair = &hint[hint.find("SELECT setval(").unwrap()..];
+            db.query(repair, []).await.unwrap();
+            db.table("users").insert([("name", Value::from("Eve"))]).await.unwrap();
+        }
+        _ => {}
+    }
 }

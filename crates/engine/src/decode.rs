@@ -1,5 +1,6 @@
 //! Rows into Rust types through serde: structs by column name, tuples by position.
 
+use crate::row::{called, listed, null};
 use crate::{Column, Error, ErrorKind, Result, Row};
 use dbkeep_sql::Value;
 use serde::de::value::{SeqDeserializer, StrDeserializer};
@@ -15,11 +16,13 @@ pub(crate) fn row<T: DeserializeOwned>(row: &Row) -> Result<T> {
     let mut trail = None;
     T::deserialize(RowDeserializer { row, at: &mut trail }).map_err(|mismatch: Mismatch| {
         let message = match trail {
-            Some(at) => format!("column {:?}: {mismatch}", row.columns()[at].name),
+            Some(at) if row.values()[at].is_null() && mismatch.0.ends_with("found null") => {
+                null(&called(row.columns(), at))
+            }
+            Some(at) => format!("{}: {mismatch}", called(row.columns(), at)),
             None => mismatch.to_string(),
         };
-        let there: Vec<_> = row.columns().iter().map(|column| column.name.as_str()).collect();
-        Error::new(ErrorKind::Decode, message).with_hint(format!("the columns are: {}", there.join(", ")))
+        Error::new(ErrorKind::Decode, message).with_hint(listed(row.columns()))
     })
 }
 
@@ -471,6 +474,20 @@ mod tests {
         assert_eq!(error.to_string(), r#"column "n": wanted u8, found integer (out of range)"#);
         let error = sample(&[("n", Value::Int(1))]).get::<String>("n").unwrap_err();
         assert_eq!(error.to_string(), r#"column "n": wanted text, found integer"#);
+        const NULL: &str = r#"column "n" is NULL; read it as Option<…>"#;
+        let null = sample(&[("n", Value::Null)]);
+        assert_eq!(null.get::<String>("n").unwrap_err().to_string(), NULL);
+        assert_eq!(null.decode::<i64>().unwrap_err().to_string(), NULL);
+        assert_eq!(null.decode::<(String,)>().unwrap_err().to_string(), NULL);
+        for name in ["coalesce(max(a), 'x')", "?column?", ""] {
+            let row = sample(&[("a", Value::Int(1)), (name, Value::Null)]);
+            let error = row.decode::<(i64, String)>().unwrap_err();
+            assert_eq!(error.to_string(), "column number 1 is NULL; read it as Option<…>");
+            assert_eq!(error.hint(), Some("the columns are: a, number 1"));
+            let row = sample(&[("a", Value::Int(1)), (name, Value::Int(2))]);
+            let error = row.get::<String>(1).unwrap_err();
+            assert_eq!(error.to_string(), "column number 1: wanted text, found integer");
+        }
         let error = sample(&[("n", Value::Int(1))]).get::<String>("m").unwrap_err();
         assert_eq!(
             (error.to_string().as_str(), error.hint()),

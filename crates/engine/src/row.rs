@@ -77,8 +77,12 @@ impl Row {
     pub fn get<T: FromValue>(&self, column: impl ColumnIndex) -> Result<T> {
         let at = column.position(&self.columns)?;
         T::from_value(&self.values[at]).map_err(|mismatch| {
-            Error::new(ErrorKind::Decode, format!("column {:?}: {mismatch}", self.columns[at].name))
-                .with_source(mismatch)
+            let called = called(&self.columns, at);
+            let message = match self.values[at].is_null() {
+                true => null(&called),
+                false => format!("{called}: {mismatch}"),
+            };
+            Error::new(ErrorKind::Decode, message).with_source(mismatch)
         })
     }
 
@@ -123,7 +127,34 @@ impl ColumnIndex for &String {
 }
 
 fn missing(wanted: String, columns: &[Column]) -> Error {
-    let there: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-    Error::new(ErrorKind::NotFound, format!("no column {wanted} in this result"))
-        .with_hint(format!("the columns are: {}", there.join(", ")))
+    Error::new(ErrorKind::NotFound, format!("no column {wanted} in this result")).with_hint(listed(columns))
+}
+
+/// What to say of NULL where the wanted type has no place for it.
+pub(crate) fn null(called: &str) -> String {
+    format!("{called} is NULL; read it as Option<…>")
+}
+
+/// A column in words: by its name, or by its position, from 0 as everywhere, where it has none of its own.
+pub(crate) fn called(columns: &[Column], at: usize) -> String {
+    match columns.get(at) {
+        Some(column) if is_name(&column.name) => format!("column {:?}", column.name),
+        _ => format!("column number {at}"),
+    }
+}
+
+/// The columns there are, in words.
+pub(crate) fn listed(columns: &[Column]) -> String {
+    let there = columns.iter().enumerate().map(|(at, column)| match is_name(&column.name) {
+        true => column.name.clone(),
+        false => format!("number {at}"),
+    });
+    format!("the columns are: {}", there.collect::<Vec<_>>().join(", "))
+}
+
+/// Whether a column was given a name: MySQL and SQLite take the text of an expression for one, PostgreSQL `?column?`.
+fn is_name(name: &str) -> bool {
+    const LONGEST: usize = 64;
+    let of_an_expression = |c: char| "()+*/=<>?|',\"`\n".contains(c);
+    !name.is_empty() && name.chars().count() <= LONGEST && !name.contains(of_an_expression)
 }

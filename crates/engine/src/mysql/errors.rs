@@ -189,6 +189,10 @@ fn hint(code: u16, kind: ErrorKind) -> Option<&'static str> {
             "sql_mode has ONLY_FULL_GROUP_BY: group by the column, or use an aggregate such as ANY_VALUE or MIN"
         }
         (1412, _) => "the table was altered after the transaction began; run the whole transaction again",
+        (1093, _) => {
+            "it cannot read the table it changes: put the query into one more, which is worked out first: … IN (SELECT id FROM \
+             (SELECT …) AS chosen)"
+        }
         (1451, _) => "other rows still point to this one",
         (1452, _) => "the row it points to does not exist",
         _ => return None,

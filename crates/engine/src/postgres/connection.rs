@@ -69,7 +69,8 @@ impl PostgresConnection {
         }
         verb::refuse(sql)?;
         let outcome = self.link.client().prepare(sql).await;
-        let prepared = Prepared::new(self.link.landed(outcome).await?)?;
+        let prepared = self.link.landed(outcome).await.map_err(|error| errors::with_placeholders(error, sql))?;
+        let prepared = Prepared::new(prepared)?;
         // What changes the session is looked at each time.
         if verb::alters_session(sql) {
             self.altered = true;

@@ -71,7 +71,9 @@ pub(super) fn from_server(db: &DbError, connecting: bool) -> Error {
     let code = db.code().code();
     let kind = kind(code, db, connecting);
     let mut error = Error::new(kind, message(db)).with_code(code).with_source(Reported(db.clone()));
-    if let Some(hint) = db.hint().map(str::to_owned).or_else(|| hint(kind, code).map(str::to_owned)) {
+    if let Some(hint) =
+        db.hint().map(str::to_owned).or_else(|| of_key(db)).or_else(|| hint(kind, code).map(str::to_owned))
+    {
         error = error.with_hint(hint);
     }
     if let Some(ErrorPosition::Original(position)) = db.position() {
@@ -199,6 +201,77 @@ fn kind(code: &str, db: &DbError, connecting: bool) -> ErrorKind {
         _ if code.starts_with("08") => ConnectionLost,
         _ => Statement,
     }
+}
+
+/// What to do about a key that points nowhere, or that is there already.
+fn of_key(db: &DbError) -> Option<String> {
+    match db.code().code() {
+        // Only the text tells the two sides apart, on a server that speaks English.
+        "23503" => Some(
+            match db.message() {
+                message if message.starts_with("update or delete") => {
+                    "other rows still point to this one: delete or change them first"
+                }
+                message if message.starts_with("insert or update") => {
+                    "the row it points to does not exist: store that first"
+                }
+                _ => "the row it points to does not exist, or other rows still point to this one",
+            }
+            .to_owned(),
+        ),
+        "23505" => {
+            let table = db.table()?;
+            if db.constraint()? != format!("{table}_pkey") {
+                return None;
+            }
+            // `Key (id)=(7) already exists.`: of it no more than the name.
+            let (_, rest) = db.detail()?.split_once('(')?;
+            let column = rest.split_once(")=(")?.0;
+            if column.contains([',', '(']) {
+                return None;
+            }
+            let (name, quoted) =
+                (|text: &str| super::session::quoted(text), |text: &str| super::session::literal(text));
+            let relation = match db.schema() {
+                Some(schema) => format!("{}.{}", name(schema), name(table)),
+                None => name(table),
+            };
+            Some(format!(
+                "where the server counts this key, its sequence is behind rows that were stored with keys of their own: SELECT \
+                 setval(pg_get_serial_sequence({}, {}), (SELECT max({column}) FROM {relation}))",
+                quoted(&relation),
+                quoted(&column.replace('"', "")),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Says what a `?` for a parameter's place is to PostgreSQL, where one may be what is wrong.
+pub(super) fn with_placeholders(error: Error, sql: &str) -> Error {
+    let is_suspect = error.kind() == ErrorKind::Syntax || error.code() == Some("42883");
+    if is_suspect && has_question_mark(sql) {
+        return error.with_hint("PostgreSQL's parameters are $1, $2 and so on; a ? is an operator there");
+    }
+    error
+}
+
+/// Whether there is a `?` outside of quotes, as far as plain quotes go.
+fn has_question_mark(sql: &str) -> bool {
+    let mut within = None;
+    sql.chars().any(|c| match within {
+        Some(quote) => {
+            if c == quote {
+                within = None;
+            }
+            false
+        }
+        None if matches!(c, '\'' | '"') => {
+            within = Some(c);
+            false
+        }
+        None => c == '?',
+    })
 }
 
 fn hint(kind: ErrorKind, code: &str) -> Option<&'static str> {

@@ -111,7 +111,14 @@ fn kind(number: i32, message: &str) -> (ErrorKind, Option<&'static str>) {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             return (Kind::UniqueViolation, None);
         }
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return (Kind::ForeignKeyViolation, None),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
+            return (
+                Kind::ForeignKeyViolation,
+                Some(
+                    "the row it points to does not exist, or other rows still point to this one; SQLite does not say which",
+                ),
+            );
+        }
         ffi::SQLITE_CONSTRAINT_NOTNULL => return (Kind::NotNullViolation, None),
         ffi::SQLITE_CONSTRAINT_CHECK => return (Kind::CheckViolation, None),
         // ALTER TABLE gives no more than this.
