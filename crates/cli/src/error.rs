@@ -147,7 +147,12 @@ impl From<dbkeep::Error> for Error {
             None if error.is_settings() => ExitCode::Configuration,
             None => ExitCode::Failed,
         };
-        let mut out = Self::new(code, error.to_string());
+        // Which line of this program ran a statement is nothing to those who use it.
+        let message = match error.engine() {
+            Some(engine) if !error.is_acquire() => engine.to_string(),
+            _ => error.to_string(),
+        };
+        let mut out = Self::new(code, message);
         out.hint = error.hint().map(str::to_owned);
         match std::error::Error::source(&error) {
             Some(source) => out.caused_by(source),

@@ -253,8 +253,11 @@ impl Database {
         sql: &str,
         params: impl AsRef<[Value]> + Send,
     ) -> impl Future<Output = Result<Vec<T>>> + Send {
-        let rows = self.query(sql, params);
-        async move { Ok(rows.await?.iter().map(Row::decode).collect::<Result<_, _>>()?) }
+        let (caller, rows) = (Location::caller(), self.query(sql, params));
+        async move {
+            let decoded: Result<_, dbkeep_engine::Error> = rows.await?.iter().map(Row::decode).collect();
+            Ok(decoded.map_err(|error| error.at(caller, sql))?)
+        }
     }
 
     /// The only row of a query.
@@ -263,8 +266,8 @@ impl Database {
     /// `RowCount` when there is none or more than one; the server's own.
     #[track_caller]
     pub fn query_one(&self, sql: &str, params: impl AsRef<[Value]> + Send) -> impl Future<Output = Result<Row>> + Send {
-        let rows = self.rows(sql, params);
-        async move { Ok(Row::only(rows.await?)?) }
+        let (caller, rows) = (Location::caller(), self.rows(sql, params));
+        async move { Ok(Row::only(rows.await?).map_err(|error| error.at(caller, sql))?) }
     }
 
     /// The row of a query that has one row or none.
@@ -277,8 +280,8 @@ impl Database {
         sql: &str,
         params: impl AsRef<[Value]> + Send,
     ) -> impl Future<Output = Result<Option<Row>>> + Send {
-        let rows = self.rows(sql, params);
-        async move { Ok(Row::at_most_one(rows.await?)?) }
+        let (caller, rows) = (Location::caller(), self.rows(sql, params));
+        async move { Ok(Row::at_most_one(rows.await?).map_err(|error| error.at(caller, sql))?) }
     }
 
     /// Runs a text of several statements, without parameters, until the first error.

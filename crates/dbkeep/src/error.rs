@@ -2,7 +2,8 @@
 
 use dbkeep_engine as engine;
 use dbkeep_pool::{AcquireError, AcquirePhase};
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::panic::Location;
 
 /// The result of anything a database does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -93,9 +94,28 @@ impl Error {
         }
     }
 
-    /// More than one line about it, where there is more to say: for the pool, who holds its connections.
+    /// The line of the program that ran the statement, of an error of a statement.
+    pub fn caller(&self) -> Option<&'static Location<'static>> {
+        match &*self.0 {
+            Kind::Engine(error) => error.caller(),
+            _ => None,
+        }
+    }
+
+    /// More than one line about it, where there is more to say: of a statement, which and where, without its parameters and the texts
+    /// in it; for the pool, who holds its connections.
     pub fn details(&self) -> Option<String> {
         match &*self.0 {
+            Kind::Engine(error) => {
+                let caller = error.caller()?;
+                let mut out = format!("{error}\n  at {}:{}", caller.file(), caller.line());
+                for (what, told) in [("statement", error.statement()), ("hint", error.hint())] {
+                    if let Some(told) = told {
+                        let _ = write!(out, "\n  {what}: {told}");
+                    }
+                }
+                Some(out)
+            }
             Kind::Acquire { error, hint: None } => Some(error.details()),
             Kind::Acquire { error, hint: Some(hint) } => {
                 let details = error.details();
@@ -110,7 +130,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Kind::Engine(error) => fmt::Display::fmt(error, f),
+            Kind::Engine(error) => match (error.caller(), error.code()) {
+                (Some(at), Some(code)) => write!(f, "{} ({code}, {}:{})", error.message(), at.file(), at.line()),
+                (Some(at), None) => write!(f, "{} ({}:{})", error.message(), at.file(), at.line()),
+                (None, _) => fmt::Display::fmt(error, f),
+            },
             Kind::Acquire { error, .. } => fmt::Display::fmt(error, f),
             Kind::Build(error) => fmt::Display::fmt(error, f),
             Kind::Settings { message, .. } => f.write_str(message),

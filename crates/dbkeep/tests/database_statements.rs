@@ -47,6 +47,7 @@ on_every_engine! {
     a_violated_constraint_is_named_by_kind
     what_cannot_be_built_sends_nothing
     errors_say_what_to_do_next
+    an_error_names_the_line_and_the_statement
 }
 
 async fn a_database_knows_what_it_is(target: &Target) {
@@ -105,7 +106,7 @@ async fn rows_become_structs_tuples_and_values(target: &Target) {
     assert_eq!(sum, [6]);
     let error = db.query_as::<(i64,)>("SELECT name FROM users WHERE points = 3", []).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Decode));
-    assert_eq!(error.to_string(), r#"column "name": wanted i64, found text"#);
+    assert_eq!(error.engine().unwrap().to_string(), r#"column "name": wanted i64, found text"#);
     assert_eq!(error.hint(), Some("the columns are: name"));
 }
 
@@ -120,7 +121,8 @@ async fn one_row_is_wanted_and_anything_else_is_an_error(target: &Target) {
         (db.query_one(&sql(1), []).await.unwrap_err(), "wanted one row, found 3"),
         (db.query_opt(&sql(1), []).await.unwrap_err(), "wanted one row, found 3"),
     ] {
-        assert_eq!((error.kind(), error.to_string().as_str()), (Some(ErrorKind::RowCount), message));
+        let told = error.engine().unwrap().to_string();
+        assert_eq!((error.kind(), told.as_str()), (Some(ErrorKind::RowCount), message));
     }
 }
 
@@ -298,7 +300,7 @@ async fn a_violated_constraint_is_named_by_kind(target: &Target) {
     assert_eq!(error.kind(), Some(ErrorKind::NotFound), "{error}");
     let error = db.query("SELEKT 1", []).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Syntax), "{error}");
-    assert!(!error.is_retryable() && !error.is_timeout() && !error.is_acquire() && error.details().is_none());
+    assert!(!error.is_retryable() && !error.is_timeout() && !error.is_acquire());
     assert_eq!(db.stats().failed, 4);
 }
 
@@ -361,7 +363,7 @@ async fn errors_say_what_to_do_next(target: &Target) {
     assert_eq!(nulls.value::<String>("team").await.unwrap_err().to_string(), NULL);
     // An expression without a name is not repeated.
     let long = "SELECT id, NULLIF(COALESCE(name, 'a name that is rather long'), name) FROM users";
-    let error = db.query_as::<(i64, String)>(long, &[]).await.unwrap_err().to_string();
+    let error = db.query_as::<(i64, String)>(long, &[]).await.unwrap_err().engine().unwrap().to_string();
     let is_named = target.kind == Some(Kind::Postgres);
     let column = if is_named { "column \"nullif\"" } else { "column number 1" };
     assert_eq!(error, format!("{column} is NULL; read it as Option<…>"));
@@ -408,4 +410,46 @@ async fn errors_say_what_to_do_next(target: &Target) {
         }
         _ => {}
     }
+}
+
+/// Whoever reads it in a log finds the place in the program, and of the data nothing.
+async fn an_error_names_the_line_and_the_statement(target: &Target) {
+    let db = with_three(target).await;
+    let sql = "SELEKT id FROM users WHERE name = 's3cret'";
+    let (error, line) = (db.query(sql, []).await.unwrap_err(), line!());
+    let place = format!("{}:{line}", file!());
+    assert_eq!(error.caller().map(|at| (at.file(), at.line())), Some((file!(), line)));
+    assert!(error.to_string().ends_with(&format!("{place})")), "{error}");
+    let engine = error.engine().unwrap();
+    assert_eq!(engine.statement(), Some("SELEKT id FROM users WHERE name = '…'"));
+    let shown = format!("{error:?}");
+    assert!(shown.contains(&place) && shown.contains("SELEKT id FROM users"), "{shown}");
+    let details = error.details().unwrap();
+    assert!(
+        details.contains(&format!("\n  at {place}\n  statement: SELEKT id FROM users WHERE name = '…'")),
+        "{details}"
+    );
+
+    // However it was run, and in a transaction the line inside.
+    let (error, line) = (db.execute("SELEKT", []).await.unwrap_err(), line!());
+    assert_eq!(error.caller().map(|at| at.line()), Some(line));
+    let (error, line) = (db.script("SELEKT").await.unwrap_err(), line!());
+    assert_eq!(error.caller().map(|at| at.line()), Some(line));
+    let (error, line) = (db.query_one("SELECT id FROM users", []).await.unwrap_err(), line!());
+    assert_eq!((error.kind(), error.caller().map(|at| at.line())), (Some(ErrorKind::RowCount), Some(line)));
+    let (error, line) = (db.query_as::<(bool,)>("SELECT name FROM users", []).await.unwrap_err(), line!());
+    assert_eq!((error.kind(), error.caller().map(|at| at.line())), (Some(ErrorKind::Decode), Some(line)));
+    let (error, line) = (db.table("users").insert([("name", Value::from("Ada"))]).await.unwrap_err(), line!());
+    assert_eq!(error.caller().map(|at| at.line()), Some(line));
+    assert!(!format!("{error} {error:?}").contains("Ada"));
+    let outcome: Result<(), dbkeep::Error> = db
+        .transaction(async |tx| {
+            tx.execute("SELEKT", &[]).await?;
+            Ok(())
+        })
+        .await;
+    assert_eq!(outcome.unwrap_err().caller().map(|at| at.line()), Some(line!() - 4));
+    let mut lease = db.acquire().await.unwrap();
+    let (error, line) = (lease.stream("SELEKT", &[]).await.map(drop).unwrap_err(), line!());
+    assert_eq!(error.caller().map(|at| at.line()), Some(line));
 }

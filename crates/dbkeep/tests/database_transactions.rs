@@ -210,7 +210,7 @@ async fn a_transaction_that_a_statement_ended_takes_no_more_statements(target: &
         .await;
     let error = outcome.unwrap_err();
     assert_eq!(
-        error.to_string(),
+        error.engine().unwrap().to_string(),
         "not run: its transaction was ended by ROLLBACK; what was done in it before is undone"
     );
     assert_eq!(error.hint(), Some("use either BEGIN and COMMIT as statements or transaction(), not both"));
@@ -223,7 +223,7 @@ async fn a_transaction_that_a_statement_ended_takes_no_more_statements(target: &
         })
         .await;
     assert_eq!(
-        outcome.unwrap_err().to_string(),
+        outcome.unwrap_err().engine().unwrap().to_string(),
         "nothing is left to commit: the transaction was ended before, by COMMIT; what was done in it before is committed"
     );
     assert_eq!(names(&db).await, ["Cyd"]);
@@ -270,7 +270,7 @@ async fn a_schema_change_in_a_transaction_is_undone_with_it_or_ends_it(target: &
         return;
     }
     assert_eq!(
-        error.to_string(),
+        error.engine().unwrap().to_string(),
         "not run: its transaction was ended by CREATE TABLE `notes` …; what was done in it before is committed"
     );
     assert_eq!(
@@ -290,7 +290,7 @@ async fn a_schema_change_in_a_transaction_is_undone_with_it_or_ends_it(target: &
                 Ok::<_, Error>(())
             })
             .await;
-        let said = outcome.unwrap_err().to_string();
+        let said = outcome.unwrap_err().engine().unwrap().to_string();
         assert!(
             said.contains("ended before, by ") && said.ends_with("; what was done in it before is committed"),
             "{said}"
@@ -313,7 +313,7 @@ async fn a_caught_error_does_not_make_a_failed_transaction_commit(target: &Targe
     match target.kind {
         Some(Kind::Postgres) => {
             assert_eq!(
-                outcome.unwrap_err().to_string(),
+                outcome.unwrap_err().engine().unwrap().to_string(),
                 "the transaction had failed and was rolled back instead of committed"
             );
             assert_eq!(names(&db).await, [""; 0]);

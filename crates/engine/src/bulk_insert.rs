@@ -195,12 +195,13 @@ impl Connection {
         let mut rows = rows.into_iter().map(Into::into);
         async move {
             let target = target?;
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, target.statement()))?;
             let watch = watch.started(target.statement());
             self.standing.in_flight = true;
             let outcome = self.driver.bulk_insert(&target, &mut rows).await;
             watch.ended(&outcome, |rows| *rows);
-            self.landed(outcome)
+            self.landed(outcome).map_err(|error| error.at(caller, target.statement()))
         }
     }
 }

@@ -101,6 +101,11 @@ impl Connection {
         self.on_behalf_of.take()
     }
 
+    /// Who is the caller of the next statement, which stays so.
+    fn next_caller(&self, caller: &'static Location<'static>) -> &'static Location<'static> {
+        self.on_behalf_of.unwrap_or(caller)
+    }
+
     /// Runs one statement and says what it did.
     ///
     /// # Errors
@@ -109,12 +114,13 @@ impl Connection {
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Executed>> + Send {
         let watch = self.watch(Location::caller());
         async move {
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, sql))?;
             let watch = watch.started(sql);
             self.sends(sql);
             let outcome = self.driver.execute(sql, params).await;
             watch.ended(&outcome, |executed| executed.rows_affected);
-            self.landed(outcome)
+            self.landed(outcome).map_err(|error| error.at(caller, sql))
         }
     }
 
@@ -126,12 +132,13 @@ impl Connection {
     pub fn query(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Vec<Row>>> + Send {
         let watch = self.watch(Location::caller());
         async move {
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, sql))?;
             let watch = watch.started(sql);
             self.sends(sql);
             let outcome = self.driver.query(sql, params).await;
             watch.ended(&outcome, |rows| rows.len() as u64);
-            self.landed(outcome)
+            self.landed(outcome).map_err(|error| error.at(caller, sql))
         }
     }
 
@@ -148,7 +155,8 @@ impl Connection {
     ) -> impl Future<Output = Result<Option<Vec<Row>>>> + Send {
         let watch = self.watch(Location::caller());
         async move {
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, sql))?;
             let watch = watch.started(sql);
             self.sends(sql);
             let outcome = self.driver.query(sql, params).await;
@@ -159,7 +167,7 @@ impl Connection {
             }
             match self.landed(outcome) {
                 Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(None),
-                outcome => outcome.map(Some),
+                outcome => outcome.map(Some).map_err(|error| error.at(caller, sql)),
             }
         }
     }
@@ -174,8 +182,9 @@ impl Connection {
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<Vec<T>>> + Send {
+        let caller = self.next_caller(Location::caller());
         let rows = self.query(sql, params);
-        async move { rows.await?.iter().map(Row::decode).collect() }
+        async move { rows.await?.iter().map(Row::decode).collect::<Result<_>>().map_err(|error| error.at(caller, sql)) }
     }
 
     /// The only row of a query.
@@ -184,8 +193,9 @@ impl Connection {
     /// `RowCount` when there is none or more than one.
     #[track_caller]
     pub fn query_one(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Row>> + Send {
+        let caller = self.next_caller(Location::caller());
         let rows = self.query(sql, params);
-        async move { Row::only(rows.await?) }
+        async move { Row::only(rows.await?).map_err(|error| error.at(caller, sql)) }
     }
 
     /// The row of a query that has one row or none.
@@ -194,8 +204,9 @@ impl Connection {
     /// `RowCount` when there are several.
     #[track_caller]
     pub fn query_opt(&mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<Option<Row>>> + Send {
+        let caller = self.next_caller(Location::caller());
         let rows = self.query(sql, params);
-        async move { Row::at_most_one(rows.await?) }
+        async move { Row::at_most_one(rows.await?).map_err(|error| error.at(caller, sql)) }
     }
 
     /// Runs one statement and hands its rows over as they come, in bounded memory.
@@ -206,19 +217,20 @@ impl Connection {
     pub fn stream<'c>(&'c mut self, sql: &str, params: &[Value]) -> impl Future<Output = Result<RowStream<'c>>> + Send {
         let watch = self.watch(Location::caller());
         async move {
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, sql))?;
             let watch = watch.started(sql);
             self.sends(sql);
             let Self { driver, standing, .. } = self;
             match driver.stream(sql, params).await {
-                Ok(stream) => Ok(stream.on(standing, watch.into_owned())),
+                Ok(stream) => Ok(stream.on(standing, watch.into_owned(), caller)),
                 Err(error) => {
                     standing.in_flight = false;
                     // The driver is lent for as long as the stream might live: what the error did to the transaction is
                     // looked at before the next statement.
                     standing.failed(&error);
                     watch.failed(&error);
-                    Err(error)
+                    Err(error.at(caller, sql))
                 }
             }
         }
@@ -232,12 +244,13 @@ impl Connection {
     pub fn script(&mut self, sql: &str) -> impl Future<Output = Result<()>> + Send {
         let watch = self.watch(Location::caller());
         async move {
-            self.ready().await?;
+            let caller = watch.caller();
+            self.ready().await.map_err(|error| error.at(caller, sql))?;
             let watch = watch.started(sql);
             self.sends(sql);
             let outcome = self.driver.script(sql).await;
             watch.ended(&outcome, |()| 0);
-            self.landed(outcome)
+            self.landed(outcome).map_err(|error| error.at(caller, sql))
         }
     }
 
@@ -298,6 +311,7 @@ impl Connection {
             )
             .with_hint("use either BEGIN and COMMIT as statements or transaction(), not both"));
         }
+        let caller = watch.caller();
         let watch = watch.started("BEGIN");
         self.standing.retry_may_help = false;
         // A level that is entered while the answer is outstanding: a dropped future leaves it to be unwound.
@@ -306,7 +320,7 @@ impl Connection {
         let outcome = self.driver.begin(options).await;
         self.standing.abandoned = None;
         watch.ended(&outcome, |()| 0);
-        self.landed(outcome)
+        self.landed(outcome).map_err(|error| error.at(caller, "BEGIN"))
     }
 
     /// Whether an error since the last transaction began was a deadlock or a serialisation failure, after which the whole

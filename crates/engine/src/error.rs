@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::Location;
 
 /// The result of anything a connection does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,6 +20,8 @@ struct Inner {
     hint: Option<String>,
     position: Option<usize>,
     constraint: Option<String>,
+    caller: Option<&'static Location<'static>>,
+    statement: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -100,6 +103,8 @@ impl Error {
             hint: None,
             position: None,
             constraint: None,
+            caller: None,
+            statement: None,
             source: None,
         }))
     }
@@ -139,6 +144,16 @@ impl Error {
         self
     }
 
+    /// Says which line of the program ran which statement. What an error knows of that already stays.
+    #[must_use]
+    pub fn at(mut self, caller: &'static Location<'static>, sql: &str) -> Self {
+        if self.0.caller.is_none() {
+            self.0.caller = Some(caller);
+            self.0.statement = Some(shortened(sql)).filter(|text| !text.is_empty());
+        }
+        self
+    }
+
     /// Says what was being done when it happened: `context` is put before the message.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
@@ -175,6 +190,17 @@ impl Error {
     /// The constraint that was violated, where the server names it.
     pub fn constraint(&self) -> Option<&str> {
         self.0.constraint.as_deref()
+    }
+
+    /// The line of the program that ran the statement, of an error of a statement.
+    pub fn caller(&self) -> Option<&'static Location<'static>> {
+        self.0.caller
+    }
+
+    /// The beginning of the statement, of an error of one: on one line, without its parameters and without the texts in it, which
+    /// are the users' data.
+    pub fn statement(&self) -> Option<&str> {
+        self.0.statement.as_deref()
     }
 
     /// The message alone.
@@ -221,6 +247,12 @@ impl fmt::Debug for Error {
         if let Some(code) = &self.0.code {
             out.field("code", code);
         }
+        if let Some(caller) = self.0.caller {
+            out.field("caller", &format_args!("{}:{}", caller.file(), caller.line()));
+        }
+        if let Some(statement) = &self.0.statement {
+            out.field("statement", statement);
+        }
         if let Some(source) = &self.0.source {
             out.field("source", source);
         }
@@ -234,8 +266,58 @@ impl StdError for Error {
     }
 }
 
+/// A statement's beginning on one line, `'…'` in the place of each text. Where the end of a text is not certain, it ends there.
+fn shortened(sql: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut out = String::new();
+    let mut chars = sql.trim().chars().peekable();
+    let mut length = 0;
+    while let Some(c) = chars.next() {
+        length += 1;
+        let is_long = length > LONGEST;
+        if is_long || c == '$' && !chars.peek().is_some_and(char::is_ascii_digit) {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\'' => {
+                out.push_str("'…");
+                if chars.by_ref().find(|c| matches!(c, '\'' | '\\')) != Some('\'') {
+                    break;
+                }
+                out.push('\'');
+            }
+            c if c.is_whitespace() && (out.ends_with(' ') || out.is_empty()) => length -= 1,
+            c if c.is_whitespace() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 impl From<dbkeep_sql::Unsupported> for Error {
     fn from(unsupported: dbkeep_sql::Unsupported) -> Self {
         Self::new(ErrorKind::Unsupported, unsupported.to_string()).with_hint(unsupported.hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_shown_without_its_texts() {
+        for (sql, shown) in [
+            ("SELECT 1", "SELECT 1"),
+            ("\n SELECT *\n   FROM t\tWHERE a = $1 ", "SELECT * FROM t WHERE a = $1"),
+            ("SET PASSWORD = 's3cret', a = ''", "SET PASSWORD = '…', a = '…'"),
+            ("SELECT 'it''s', 's3cret'", "SELECT '…''…', '…'"),
+            (r"SELECT 'a\', 's3cret'", "SELECT '…"),
+            ("SELECT 's3cret", "SELECT '…"),
+            ("DO $$ s3cret $$", "DO …"),
+        ] {
+            assert_eq!(shortened(sql), shown);
+        }
+        assert_eq!(shortened(&"x".repeat(1_000)).chars().count(), 161);
     }
 }

@@ -5,6 +5,7 @@ use crate::watch::Watch;
 use crate::{Column, Executed, Result, Row};
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,6 +30,7 @@ pub struct RowStream<'c> {
     rows: BoxStream<'c, Result<Streamed>>,
     standing: Option<&'c mut Standing>,
     watch: Option<Watch<'static>>,
+    caller: Option<&'static Location<'static>>,
     read: u64,
     is_over: bool,
     executed: Option<Executed>,
@@ -37,12 +39,18 @@ pub struct RowStream<'c> {
 impl<'c> RowStream<'c> {
     /// A stream from a driver's own one.
     pub fn new(columns: Arc<[Column]>, rows: BoxStream<'c, Result<Streamed>>) -> Self {
-        Self { columns, rows, standing: None, watch: None, read: 0, is_over: false, executed: None }
+        Self { columns, rows, standing: None, watch: None, caller: None, read: 0, is_over: false, executed: None }
     }
 
     /// Keeps the connection and its observer posted. A connection that hears nothing of the end knows that the stream was
     /// dropped before.
-    pub(crate) fn on(mut self, standing: &'c mut Standing, watch: Watch<'static>) -> Self {
+    pub(crate) fn on(
+        mut self,
+        standing: &'c mut Standing,
+        watch: Watch<'static>,
+        caller: &'static Location<'static>,
+    ) -> Self {
+        self.caller = Some(caller);
         self.standing = Some(standing);
         self.watch = Some(watch);
         self
@@ -109,7 +117,10 @@ impl Stream for RowStream<'_> {
                 if let Some(standing) = self.standing.as_deref_mut() {
                     standing.failed(&error);
                 }
-                Some(Err(error))
+                Some(Err(match self.caller {
+                    Some(caller) => error.at(caller, ""),
+                    None => error,
+                }))
             }
         })
     }

@@ -114,7 +114,9 @@ impl<'c> Transaction<'c> {
 
     async fn end(mut self, commit: bool, caller: &'static Location<'static>) -> Result<()> {
         let watcher = self.connection.watch(caller);
-        self.connection.leave(self.depth, commit, watcher).await?;
+        let caller = watcher.caller();
+        let sql = if commit { "COMMIT" } else { "ROLLBACK" };
+        self.connection.leave(self.depth, commit, watcher).await.map_err(|error| error.at(caller, sql))?;
         self.done = true;
         Ok(())
     }

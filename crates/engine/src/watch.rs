@@ -17,6 +17,11 @@ impl Watcher {
         Self { observer, caller }
     }
 
+    /// Who runs it.
+    pub(crate) fn caller(&self) -> &'static Location<'static> {
+        self.caller
+    }
+
     /// From here the statement is on its way.
     pub(crate) fn started(self, sql: &str) -> Watch<'_> {
         let Self { observer, caller } = self;
