@@ -54,9 +54,12 @@ impl Error {
         }
     }
 
-    /// The kind of the engine's error, where one is behind this.
+    /// The kind of the engine's error, where one is behind this; `Unsupported` of a statement that the engine does not know.
     pub fn kind(&self) -> Option<engine::ErrorKind> {
-        self.engine().map(engine::Error::kind)
+        match &*self.0 {
+            Kind::Build(error) if error.unsupported().is_some() => Some(engine::ErrorKind::Unsupported),
+            _ => self.engine().map(engine::Error::kind),
+        }
     }
 
     /// Whether no connection could be had.

@@ -89,12 +89,7 @@ fn statements(name: &str, value: &str) -> Vec<Box<dyn Compile>> {
         Box::new(query().to_count()),
         Box::new(query().to_exists()),
         Box::new(select().column(query().alias(name)).from(query().alias(name)).filter(col("a").in_query(query()))),
-        Box::new(
-            insert_into((name, name))
-                .set(name, value)
-                .set(name, col(whole.clone()).concat(value))
-                .upsert([name], [name]),
-        ),
+        Box::new(insert_into((name, name)).set(name, col(whole.clone()).concat(value)).upsert([name], [name])),
         Box::new(insert_into((name, name)).columns([name]).row([value]).or_ignore()),
         Box::new(
             select()
@@ -126,7 +121,8 @@ fn statements(name: &str, value: &str) -> Vec<Box<dyn Compile>> {
                 .upsert_set([name], [(name, col(whole.clone()).concat(new_value(name)).concat(value))]),
         ),
         Box::new(truncate((name, name))),
-        Box::new(update((name, name)).set(name, value).increment(name, 1).filter(col(whole.clone()).eq(value))),
+        Box::new(update((name, name)).set(name, value).filter(col(whole.clone()).eq(value))),
+        Box::new(update((name, name)).increment(name, 1).filter(col(whole.clone()).eq(value))),
         Box::new(
             delete_from((name, name))
                 .filter(case().when(col(whole.clone()).eq(value), value).otherwise(value).eq(value)),

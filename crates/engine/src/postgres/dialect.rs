@@ -3,7 +3,7 @@
 use super::session::literal;
 use dbkeep_sql::{
     Ansi, CastType, DateNode, DatePart, DateUnit, Dialect, Expr, Feature, JsonNode, JsonPath, JsonQuestion, JsonStep,
-    Lexicon, Path, Placeholder, SchemaDialect, Search, SearchMode, SqlWriter, Unsupported, Value, json_of,
+    Lexicon, Path, Placeholder, SchemaDialect, Search, SearchMode, SqlWriter, Unsupported, Value, json_of, raw_with,
 };
 use std::fmt::Write as _;
 
@@ -112,24 +112,10 @@ impl Dialect for PostgresDialect {
 
     // https://www.postgresql.org/docs/current/typeconv-select.html: a parameter of no type that anything around it tells is text.
     fn write_standalone(&self, out: &mut SqlWriter<'_>, value: &Value) {
-        let name = match value {
-            Value::Bool(_) => "BOOLEAN",
-            Value::Int(_) => "BIGINT",
-            Value::UInt(number) if i64::try_from(*number).is_ok() => "BIGINT",
-            Value::UInt(_) | Value::Decimal(_) => "NUMERIC",
-            Value::Float(_) => "REAL",
-            Value::Double(_) => "DOUBLE PRECISION",
-            Value::Bytes(_) => "BYTEA",
-            Value::Date(_) => "DATE",
-            Value::Time(_) => "TIME",
-            Value::DateTime(_) => "TIMESTAMP",
-            Value::Timestamp(_) => "TIMESTAMPTZ",
-            Value::Interval(_) => "INTERVAL",
-            Value::Json(_) => "JSONB",
-            Value::Uuid(_) => "UUID",
-            _ => return out.value(value),
-        };
-        out.cast(&Expr::from(value.clone()), name);
+        match type_of(value) {
+            Some(name) => out.cast(&Expr::from(value.clone()), name),
+            None => out.value(value),
+        }
     }
 
     // https://www.postgresql.org/docs/current/sql-truncate.html
@@ -151,7 +137,14 @@ impl Dialect for PostgresDialect {
             CastType::Text => out.cast(expr, "TEXT"),
             CastType::Bytes => out.cast(expr, "BYTEA"),
             CastType::Json => out.cast(expr, "JSONB"),
-            other => Ansi.write_cast(out, expr, other),
+            // A parameter takes the type it is cast to, and what does not fit that is refused: first its own, then the server casts.
+            other => {
+                let text = matches!(expr.as_value(), Some(Value::Text(_))).then_some("TEXT");
+                match expr.as_value().and_then(type_of).or(text) {
+                    Some(name) => Ansi.write_cast(out, &raw_with(format!("CAST(? AS {name})"), [expr.clone()]), other),
+                    None => Ansi.write_cast(out, expr, other),
+                }
+            }
         }
     }
 
@@ -362,6 +355,27 @@ fn write_steps(out: &mut SqlWriter<'_>, path: &JsonPath) {
 }
 
 /// Appends a date or time; a parameter with its type, which would be taken for an interval otherwise.
+/// The type of a value that a parameter does not have by itself.
+fn type_of(value: &Value) -> Option<&'static str> {
+    Some(match value {
+        Value::Bool(_) => "BOOLEAN",
+        Value::Int(_) => "BIGINT",
+        Value::UInt(number) if i64::try_from(*number).is_ok() => "BIGINT",
+        Value::UInt(_) | Value::Decimal(_) => "NUMERIC",
+        Value::Float(_) => "REAL",
+        Value::Double(_) => "DOUBLE PRECISION",
+        Value::Bytes(_) => "BYTEA",
+        Value::Date(_) => "DATE",
+        Value::Time(_) => "TIME",
+        Value::DateTime(_) => "TIMESTAMP",
+        Value::Timestamp(_) => "TIMESTAMPTZ",
+        Value::Interval(_) => "INTERVAL",
+        Value::Json(_) => "JSONB",
+        Value::Uuid(_) => "UUID",
+        _ => return None,
+    })
+}
+
 fn write_time(out: &mut SqlWriter<'_>, expr: &Expr) {
     match expr.as_value() {
         Some(Value::Timestamp(_)) => out.cast(expr, "TIMESTAMPTZ"),
