@@ -100,7 +100,7 @@ impl Reported {
 
 impl fmt::Display for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server reported {} {}", self.0.severity(), self.0.code().code())
+        f.write_str(&message(&self.0))
     }
 }
 
