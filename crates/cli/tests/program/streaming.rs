@@ -12,11 +12,11 @@ const BOUND: u64 = 48 * KIB * KIB;
 /// What a row with a number and a short text takes in memory, at least: two values, a text, and what holds them together.
 const ROW: u64 = 128;
 
-/// The most memory a running process ever had, in bytes.
-fn peak(child: &Child) -> u64 {
+/// The most memory a running process ever had, in bytes; `None` of one that has just ended.
+fn peak(child: &Child) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * KIB
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * KIB)
 }
 
 /// Runs a query and reads all it prints; gives the lines counted, the bytes, and the most memory it took.
@@ -35,7 +35,7 @@ fn streamed(project: &Project, arguments: &[&str]) -> (u64, u64, u64) {
         bytes += length as u64;
         // Read while it lives: afterwards there is nothing to read. It only grows, so that the last one counts.
         if child.try_wait().unwrap().is_none() {
-            most = peak(&child);
+            most = peak(&child).unwrap_or(most);
         }
     }
     let run = crate::support::Run::of(child.wait_with_output().unwrap(), arguments).expect(0);
