@@ -2,7 +2,7 @@
 //!
 //! That it has ended the server says; why, only the text of the statement tells.
 
-use crate::beginnings::beginnings;
+use crate::beginnings::{Words, beginnings, is};
 use dbkeep_sql::{Lexicon, Splitter};
 
 /// What a statement that may end the transaction does to it.
@@ -156,10 +156,6 @@ fn chains(words: &mut dyn Iterator<Item = &str>) -> bool {
     words.windows(2).any(|pair| is(pair[0], &["AND"]) && is(pair[1], &["CHAIN"]))
 }
 
-fn is(word: &str, known: &[&str]) -> bool {
-    known.iter().any(|known| word.eq_ignore_ascii_case(known))
-}
-
 /// The beginning of a statement, without comments before it, up to the first thing that could be a value.
 fn shortened(sql: &str) -> String {
     const LONGEST: usize = 60;
@@ -178,32 +174,6 @@ fn shortened(sql: &str) -> String {
         told.push_str(if long.is_some() { "…" } else { " …" });
     }
     told
-}
-
-/// The words at the beginning of a statement, up to the first thing that is no word. Comments that MySQL executes count as text.
-struct Words<'s>(&'s str);
-
-impl<'s> Iterator for Words<'s> {
-    type Item = &'s str;
-
-    fn next(&mut self) -> Option<&'s str> {
-        loop {
-            self.0 = self.0.trim_start();
-            if let Some(rest) = self.0.strip_prefix("/*!").or_else(|| self.0.strip_prefix("/*M!")) {
-                self.0 = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            } else if let Some(rest) = self.0.strip_prefix("/*") {
-                self.0 = rest.find("*/").map_or("", |end| &rest[end + 2..]);
-            } else if self.0.starts_with("--") || self.0.starts_with('#') {
-                self.0 = self.0.find('\n').map_or("", |end| &self.0[end + 1..]);
-            } else {
-                break;
-            }
-        }
-        let end = self.0.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.0.len());
-        let (word, rest) = self.0.split_at(end);
-        self.0 = rest;
-        (!word.is_empty()).then_some(word)
-    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,12 @@
 //! (<https://dev.mysql.com/doc/refman/8.4/en/session-state-tracking.html>), so the text is looked at. What a procedure changes is not
 //! seen.
 
-use crate::beginnings::beginnings;
+use crate::beginnings::{Words, beginnings, is};
 
 /// Whether a text, of one statement or of several, may change the session: variables, the database in use, locks, temporary tables.
 pub(super) fn alters_session(sql: &str) -> bool {
     // Where a semicolon stands in a string, what follows it looks like a statement, and the worst of it is a needless reset.
     beginnings(sql).any(alters) || sql.contains(":=") || beginnings(sql).any(reads) && reads_and_alters(sql)
-}
-
-fn is(word: &str, known: &[&str]) -> bool {
-    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn alters(statement: &str) -> bool {
@@ -61,36 +57,6 @@ fn reads_and_alters(statement: &str) -> bool {
 }
 
 const LOCK: &[u8] = b"GET_LOCK";
-
-/// The words at the beginning of a statement, up to the first thing that is no word. Comments that the server executes count as
-/// text.
-struct Words<'s>(&'s str);
-
-impl<'s> Iterator for Words<'s> {
-    type Item = &'s str;
-
-    fn next(&mut self) -> Option<&'s str> {
-        loop {
-            self.0 = self.0.trim_start();
-            if let Some(rest) = self.0.strip_prefix("/*!").or_else(|| self.0.strip_prefix("/*M!")) {
-                self.0 = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            } else if let Some(rest) = self.0.strip_prefix("/*") {
-                self.0 = rest.find("*/").map_or("", |end| &rest[end + 2..]);
-            } else if self.0.starts_with("--") || self.0.starts_with('#') {
-                self.0 = self.0.find('\n').map_or("", |end| &self.0[end + 1..]);
-            } else if let Some(rest) = self.0.strip_prefix(['@', '(']) {
-                // A variable is a word, too, and what stands in parentheses begins with one.
-                self.0 = rest;
-            } else {
-                break;
-            }
-        }
-        let end = self.0.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.0.len());
-        let (word, rest) = self.0.split_at(end);
-        self.0 = rest;
-        (!word.is_empty()).then_some(word)
-    }
-}
 
 #[cfg(test)]
 mod tests {
