@@ -441,7 +441,7 @@ fn hidden_row_number(old: &TableSql, new: &TableSql) -> Option<&'static str> {
     ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
 }
 
-fn quote(name: &str) -> String {
+pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

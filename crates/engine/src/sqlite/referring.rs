@@ -2,6 +2,7 @@
 //! nowhere (<https://www.sqlite.org/foreignkeys.html>, section 5); the servers refuse both, and so it is here.
 
 use super::definition::{Kind, tokens};
+use super::rebuild::quote;
 use super::session::Session;
 use crate::{Error, ErrorKind, Result};
 use dbkeep_sql::{Path, Value};
@@ -51,7 +52,9 @@ pub(super) fn empty(session: &mut Session, sql: &str, run: impl FnOnce(&mut Sess
     }
     let outcome = outcome.and_then(|()| session.script("COMMIT"));
     if outcome.is_err() && !session.connection.is_autocommit() {
-        session.script("ROLLBACK")?;
+        // The first error wins.
+        let undone = session.script("ROLLBACK");
+        return outcome.and(undone);
     }
     outcome
 }
@@ -128,8 +131,4 @@ fn referring(session: &mut Session, there: &Place) -> Result<Vec<Referring>> {
         }
     }
     Ok(keys.into_iter().map(|(_, key)| key).collect())
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -3,6 +3,7 @@
 //! (<https://www.sqlite.org/datatype3.html>, section 3).
 
 use super::definition::tokens;
+use super::rebuild::quote;
 use super::session::Session;
 use super::table_sql::{ItemKind, TableSql};
 use crate::{Error, ErrorKind, Result};
@@ -107,8 +108,4 @@ fn key_of(session: &mut Session, name: &str, table: &TableSql) -> Result<Key> {
     }
     let parts: Vec<String> = names.iter().map(|name| format!("quote({})", quote(name))).collect();
     Ok(Key { name: names.join(", "), sql: parts.join(" || ', ' || ") })
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
